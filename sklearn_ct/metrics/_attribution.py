@@ -1,0 +1,223 @@
+"""Which features a model's answers owe to.
+
+The functions take a model as those of :mod:`sklearn_ct.metrics._robustness` do, and
+attribute to the features that its network sees.
+"""
+
+from numbers import Integral
+
+import numpy as np
+import torch
+from sklearn.utils import check_random_state, check_scalar
+
+from sklearn_ct.metrics._robustness import _class_index, _logits
+
+# Numbers in the inputs of one forward pass: enough to be fast, and small in memory.
+_CHUNK = 2**18
+
+
+def integrated_gradients(
+    model, X, target=None, *, baseline="uniform", n_steps=50, random_state=None
+):
+    r"""Attribute a logit to the features, along the way from a baseline.
+
+    Parameters
+    ----------
+    model : callable or fitted classifier
+        As in :func:`fgsm`.
+    X : array-like of shape (n_samples, n_features)
+        Rows as the callable takes them, or as the classifier does.
+    target : label or array-like of shape (n_samples,), default=None
+        Class whose logit is attributed, for all rows or for each: an index of the
+        logits, or a label of the classifier. None: the class predicted for each row.
+    baseline : "uniform", float or array-like, default="uniform"
+        Where the ways start: a number for all features, an array of shape
+        (n_encoded_features,) or (n_samples, n_encoded_features); "uniform" draws each
+        row's from U(-1, 1).
+    n_steps : int, default=50
+        Points at which the gradient is taken.
+    random_state : int, RandomState instance or None, default=None
+        Draws the baseline.
+
+    Returns
+    -------
+    attributions : ndarray of shape (n_samples, n_encoded_features)
+        In units of the logit.
+
+    Raises
+    ------
+    ValueError
+        If `n_steps` is not positive, a class is none of the model's, or the shape of
+        `baseline` does not fit.
+
+    Notes
+    -----
+    For the logit :math:`f` and the baseline :math:`b`,
+
+    .. math:: g_d = (x_d - b_d) \int_0^1
+        \frac{\partial f}{\partial x_d}(b + \alpha (x - b)) \, d\alpha ,
+
+    by Gauss-Legendre quadrature. The attributions of a row sum to :math:`f(x) - f(b)`,
+    up to the error of the quadrature.
+
+    References
+    ----------
+    .. [1] M. Sundararajan, A. Taly and Q. Yan, "Axiomatic Attribution for Deep
+       Networks", ICML 2017, arXiv:1703.01365.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_ct.metrics import integrated_gradients
+    >>> weights = torch.tensor([[1.0, -1.0], [3.0, 0.5]])
+    >>> g = integrated_gradients(lambda x: x @ weights, [[2.0, 1.0]], 0, baseline=0.0)
+    >>> g.round(3)
+    array([[2., 3.]], dtype=float32)
+    """
+    check_scalar(n_steps, "n_steps", Integral, min_val=1)
+    with _logits(model, X) as (logits, x, classes):
+        index = _class_index(target, "target", logits, x, classes)
+        start = _baseline(baseline, x, check_random_state(random_state))
+        return _integrate(logits, x, start, index, n_steps).numpy(force=True)
+
+
+def protected_sensitivity(
+    model,
+    X,
+    feature,
+    *,
+    target=None,
+    n_bootstrap=100,
+    n_rows=2500,
+    n_steps=50,
+    random_state=0,
+):
+    r"""How much a model's answers owe to a protected feature.
+
+    Parameters
+    ----------
+    model : callable or fitted classifier
+        As in :func:`fgsm`.
+    X : array-like of shape (n_samples, n_features)
+        Rows as the callable takes them, or as the classifier does.
+    feature : int or list of int
+        Position of the protected feature among those that the network sees (two at
+        least), or of several whose sensitivities are averaged.
+    target : label or array-like of shape (n_samples,), default=None
+        Class whose logit is attributed. None: the class predicted for each row.
+    n_bootstrap : int, default=100
+        Bootstrap rounds.
+    n_rows : int, default=2500
+        Rows of a round, drawn with replacement.
+    n_steps : int, default=50
+        Points at which the gradient of an attribution is taken.
+    random_state : int, RandomState instance or None, default=0
+        Draws the rows and the baselines.
+
+    Returns
+    -------
+    sensitivity : float
+        Between 0 and 1 where the network sees more than two features, not negative
+        where it sees two; smaller means that the feature matters less.
+
+    Raises
+    ------
+    ValueError
+        If a number is not positive, `feature` is no position, or a class is none of
+        the model's.
+
+    Notes
+    -----
+    With the integrated gradients :math:`g` of a row, from a baseline drawn from
+    U(-1, 1), the sensitivity of the row to feature :math:`d` is
+
+    .. math:: \frac{|g_d|}{\max_j g_j - \min_j g_j} \text{ for two features, }
+        \frac{g_d - \min_j g_j}{\max_j g_j - \min_j g_j} \text{ for more,}
+
+    and 0 where all attributions of the row are equal. The mean is taken over the rows
+    of a bootstrap round, and the median over the rounds.
+
+    References
+    ----------
+    .. [1] P. Altmeyer, A. Buszydlik, A. van Deursen and C. C. S. Liem,
+       "Counterfactual Training: Teaching Models Plausible and Actionable
+       Explanations", IEEE SaTML 2026, arXiv:2601.16205.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_ct.metrics import protected_sensitivity
+    >>> weights = torch.tensor([[0.0, 0.0], [1.0, -1.0]])
+    >>> protected_sensitivity(lambda x: x @ weights, [[2.0, 3.0]], 0, n_bootstrap=5)
+    0.0
+    """
+    for name, value in (("n_bootstrap", n_bootstrap), ("n_rows", n_rows)):
+        check_scalar(value, name, Integral, min_val=1)
+    check_scalar(n_steps, "n_steps", Integral, min_val=1)
+    rng = check_random_state(random_state)
+    with _logits(model, X) as (logits, x, classes):
+        n_samples, n_features = x.shape
+        protected = np.atleast_1d(feature)
+        if (
+            n_features < 2
+            or not protected.size
+            or protected.dtype.kind not in "iu"
+            or not ((protected >= 0) & (protected < n_features)).all()
+        ):
+            raise ValueError(
+                "The 'feature' parameter of protected_sensitivity must be positions of "
+                "features that the network sees, of which there must be two at least. "
+                f"Got {feature!r} with {n_features} features."
+            )
+        index = _class_index(target, "target", logits, x, classes)
+        rounds = np.empty(n_bootstrap)
+        for i in range(n_bootstrap):
+            rows = torch.as_tensor(rng.randint(n_samples, size=n_rows), device=x.device)
+            start = _baseline("uniform", x[rows], rng)
+            g = _integrate(logits, x[rows], start, index[rows], n_steps)
+            low, high = g.aminmax(dim=1, keepdim=True)
+            share = g[:, protected]
+            share = share.abs() if n_features == 2 else share - low
+            share = torch.where(high > low, share / (high - low), 0.0)
+            rounds[i] = share.double().mean().item()
+    return float(np.median(rounds))
+
+
+def _baseline(baseline, x, rng):
+    """Rows from which the attributions of x start.  # (n, d)."""
+    if isinstance(baseline, str) and baseline == "uniform":
+        return x.new_tensor(rng.uniform(-1, 1, x.shape))
+    n_samples, n_features = x.shape
+    if isinstance(baseline, str) or np.shape(baseline) not in (
+        (),
+        (n_features,),
+        (n_samples, n_features),
+    ):
+        got = repr(baseline) if isinstance(baseline, str) else np.shape(baseline)
+        raise ValueError(
+            "The 'baseline' parameter of integrated_gradients must be 'uniform', a "
+            f"number, or an array of shape ({n_features},) or {tuple(x.shape)}. Got "
+            f"{got} instead."
+        )
+    return x.new_tensor(np.asarray(baseline, dtype=float)).expand_as(x)
+
+
+def _integrate(logits, x, start, index, n_steps):
+    """Integrated gradients of the logit `index` from `start` to x.  # (n, d)."""
+    nodes, weights = np.polynomial.legendre.leggauss(n_steps)
+    alpha, weights = x.new_tensor((nodes + 1) / 2), x.new_tensor(weights / 2)
+    way = x - start
+    attributions = torch.empty_like(x)
+    size = max(1, _CHUNK // (n_steps * x.shape[1]))
+    for begin in range(0, len(x), size):
+        rows = slice(begin, begin + size)
+        points = start[rows, None] + alpha[:, None] * way[rows, None]  # (b, s, d)
+        wanted = index[rows].repeat_interleave(n_steps)[:, None]
+        with torch.enable_grad():
+            flat = points.flatten(0, 1).requires_grad_()
+            (gradient,) = torch.autograd.grad(
+                logits(flat).gather(1, wanted).sum(), flat
+            )
+        mean = torch.einsum("s,bsd->bd", weights, gradient.view_as(points))
+        attributions[rows] = way[rows] * mean
+    return attributions

@@ -1,0 +1,206 @@
+"""What a counterfactual may do: mutability, domain, one-hot groups."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Constraints:
+    """Mutability and domain of the columns of the model's input space.
+
+    Bounds and directions are for all rows alike (first dimension 1) or for each row.
+
+    Attributes
+    ----------
+    lower, upper : Tensor of shape (1, d) or (n, d)
+        The domain. For a one-hot column, 0 and 1, or 0 and 0 where the category is
+        not allowed.
+    rise, fall : boolean Tensor of shape (1, d) or (n, d)
+        The directions allowed, the same for all columns of a one-hot group.
+    group : Tensor of shape (d,)
+        Number of the one-hot group of a column, counted from 0; -1 for a number.
+    rank : Tensor of shape (d,)
+        Place of the category in its order; 0 for numbers and unordered categories.
+
+    Examples
+    --------
+    >>> free = Constraints.free(2)
+    >>> x = torch.zeros(1, 2)
+    >>> stuck = replace(free, fall=torch.tensor([[False, True]])).bind(x)
+    >>> stuck.project(torch.tensor([[-1.0, -1.0]]), x)
+    tensor([[ 0., -1.]])
+    """
+
+    lower: Tensor
+    upper: Tensor
+    rise: Tensor
+    fall: Tensor
+    group: Tensor
+    rank: Tensor
+
+    @classmethod
+    def free(cls, n_columns: int) -> "Constraints":
+        """No constraint on any of ``n_columns`` numbers."""
+        allowed = torch.ones(1, n_columns, dtype=torch.bool)
+        infinite = torch.full((1, n_columns), torch.inf)
+        none = torch.full((n_columns,), -1)
+        return cls(-infinite, infinite, allowed, allowed, none, torch.zeros(n_columns))
+
+    def to(self, like: Tensor) -> "Constraints":
+        """Move to the device and the floating-point type of ``like``."""
+        return Constraints(
+            lower=self.lower.to(like),
+            upper=self.upper.to(like),
+            rise=self.rise.to(like.device),
+            fall=self.fall.to(like.device),
+            group=self.group.to(like.device),
+            rank=self.rank.to(like),
+        )
+
+    def take(self, rows: Tensor) -> "Constraints":
+        """Restrict to some rows; what holds for all rows alike stays as it is."""
+        names = ("lower", "upper", "rise", "fall")
+        taken = {
+            name: value[rows]
+            for name in names
+            if len(value := getattr(self, name)) > 1
+        }
+        return replace(self, **taken) if taken else self
+
+    @cached_property
+    def is_group(self) -> Tensor:  # (d,)
+        """Which columns belong to a one-hot group."""
+        return self.group >= 0
+
+    @cached_property
+    def membership(self) -> Tensor:  # (d, n_groups)
+        """Indicator of the groups, for sums over them by a matrix product."""
+        numbers = torch.arange(int(self.group.max()) + 1, device=self.group.device)
+        return (self.group.unsqueeze(1) == numbers).to(self.rank.dtype)
+
+    @cached_property
+    def one_way(self) -> bool:
+        """Whether any column is not free to move both ways."""
+        return not bool((self.rise & self.fall).all())
+
+    def bind(self, x: Tensor) -> "Constraints":
+        """Turn directions into bounds around the factuals ``x``.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, d)
+            The factuals.
+
+        Returns
+        -------
+        Constraints
+            With bounds for each row, such that no value between them is on the
+            forbidden side of the factual. Where the domain and the direction
+            contradict each other the factual's value is the only one left.
+        """
+        if not self.one_way:
+            return self
+        place = self._place(x)
+        lower = torch.where(self.fall, self.lower, torch.maximum(self.lower, x))
+        lower = torch.where(self.rise, lower, torch.minimum(lower, x))
+        upper = torch.where(self.rise, self.upper, torch.minimum(self.upper, x))
+        upper = torch.where(self.fall, upper, torch.maximum(upper, x))
+        # A category is open when its place in the order is on the allowed side.
+        open_ = ((self.rank >= place) | self.fall) & ((self.rank <= place) | self.rise)
+        frozen = ~self.rise & ~self.fall
+        lower = torch.where(self.is_group & ~frozen, self.lower, lower)
+        upper = torch.where(
+            self.is_group & ~frozen, torch.where(open_, self.upper, 0.0), upper
+        )
+        return replace(
+            self,
+            lower=torch.where(frozen, x, lower),
+            upper=torch.where(frozen, x, upper),
+        )
+
+    def project(self, new: Tensor, old: Tensor) -> Tensor:
+        """Project a step from ``old`` to ``new`` back to what is allowed.
+
+        Steps of numbers in a forbidden direction are undone, the result is clipped to
+        the domain, and each one-hot group is projected to the simplex of its allowed
+        categories. Call it on constraints that `bind` has bound to the factuals.
+
+        Parameters
+        ----------
+        new, old : Tensor of shape (n, d)
+            Where the step leads, and where it starts.
+
+        Returns
+        -------
+        Tensor of shape (n, d)
+        """
+        if self.one_way:
+            forbidden = ((new > old) & ~self.rise) | ((new < old) & ~self.fall)
+            new = torch.where(forbidden & ~self._moving_group, old, new)
+        clipped = torch.maximum(torch.minimum(new, self.upper), self.lower)
+        if not bool(self.is_group.any()):
+            return clipped
+        return torch.where(self._moving_group, self._to_simplex(new), clipped)
+
+    @property
+    def _moving_group(self) -> Tensor:  # (1|n, d)
+        return self.is_group & (self.rise | self.fall)
+
+    def _to_simplex(self, x: Tensor) -> Tensor:
+        # Michelot's algorithm for all groups at once: drop the columns that the
+        # shift makes negative until none is left to drop.
+        active = (self.is_group & (self.upper > 0)).expand_as(x)
+        while True:
+            kept = active.to(x.dtype)
+            count = (kept @ self.membership).clamp(min=1)
+            shift = ((kept * x) @ self.membership - 1) / count  # (n, n_groups)
+            moved = x - shift @ self.membership.T
+            keep = active & (moved > 0)
+            if torch.equal(keep, active):
+                return moved * kept
+            active = keep
+
+    def _place(self, x: Tensor) -> Tensor:  # (n, d)
+        # A number's place is its value, a category's its rank; the mean rank of a
+        # group stands in each of its columns.
+        if not bool(self.is_group.any()):
+            return x
+        inside = self.is_group.to(x.dtype)
+        mean_rank = (x * self.rank * inside) @ self.membership @ self.membership.T
+        return torch.where(self.is_group, mean_rank, x)
+
+    def protect(self, real: Tensor, found: Tensor) -> Tensor:
+        """Set the coordinates of ``x+`` that ``x'`` may not move towards to ``x'``.
+
+        Parameters
+        ----------
+        real, found : Tensor of shape (n, d)
+            Real rows of the target class ``x+`` and counterfactuals ``x'``.
+
+        Returns
+        -------
+        Tensor of shape (n, d)
+            ``real`` with ``real_d := found_d`` where the column is immutable, where
+            it may only fall and ``real_d > found_d``, and where it may only rise and
+            ``real_d < found_d``. A one-hot group is set as a whole.
+
+        Examples
+        --------
+        >>> constraints = replace(
+        ...     Constraints.free(2), rise=torch.tensor([[False, True]])
+        ... )
+        >>> constraints.protect(torch.ones(1, 2), torch.zeros(1, 2))
+        tensor([[0., 1.]])
+        """
+        if not self.one_way:
+            return real
+        place_real, place_found = self._place(real), self._place(found)
+        forbidden = (
+            (~self.rise & ~self.fall)
+            | (~self.rise & (place_real > place_found))
+            | (~self.fall & (place_real < place_found))
+        )
+        return torch.where(forbidden, found, real)

@@ -1,0 +1,574 @@
+"""Between the user's columns and the model's input space, and back."""
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    OrdinalEncoder,
+    QuantileTransformer,
+    StandardScaler,
+)
+
+from sklearn_ct._table import column_names, is_frame, take_column
+
+# A column whose farthest value lies more than this many standard deviations from its
+# mean is heavy-tailed; "auto" scales it by quantiles.
+HEAVY_TAIL = 10.0
+MAX_DECIMALS = 4
+
+
+@dataclass(frozen=True)
+class Variable:
+    """What a person would call a feature: a number, a category, or a one-hot block.
+
+    Attributes
+    ----------
+    name : str or int
+        Column name, or position where there are no names; a tuple for a block.
+    columns : tuple of int
+        Positions of its columns in the user's input.
+    slots : slice
+        Its columns in the model's input space.
+    categories : ndarray or None
+        None for a number; the labels (of a block: its column names) otherwise.
+    ordered : bool
+        Whether the categories have an order, so that they can rise and fall.
+    decimals : int or None
+        Decimal places of a number; 0 for whole numbers, None for no limit.
+    dtype : dtype
+        Of the user's column.
+    """
+
+    name: object
+    columns: tuple
+    slots: slice
+    categories: np.ndarray | None
+    ordered: bool
+    decimals: int | None
+    dtype: object
+
+    @property
+    def is_number(self):
+        """Whether the variable is a number rather than a choice of categories."""
+        return self.categories is None
+
+    @property
+    def is_block(self):
+        """Whether the variable stands in several 0/1 columns of the input."""
+        return len(self.columns) > 1
+
+    def round(self, values, direction=0.0):
+        """Round to the column's decimals and type, outwards along ``direction``."""
+        if self.decimals is not None:
+            factor = 10.0**self.decimals
+            scaled = np.asarray(values) * factor
+            # Values that are whole up to rounding errors stay where they are.
+            near = np.round(scaled)
+            outward = np.where(direction > 0, np.ceil(scaled), np.floor(scaled))
+            whole = np.isclose(scaled, near, rtol=0, atol=1e-6) | (direction == 0)
+            values = np.where(whole, near, outward) / factor
+        if self._is_float:
+            values = np.asarray(values).astype(self.dtype).astype(np.float64)
+        return values
+
+    def round_bound(self, values, inward):
+        """Round bounds such that no rounded value lies outside the given ones."""
+        rounded = self.round(values, inward)
+        if self._is_float:
+            beyond = (rounded - values) * inward < 0
+            next_in = np.nextafter(rounded.astype(self.dtype), self.dtype.type(inward * np.inf))
+            rounded = np.where(beyond & (self.decimals is None), next_in, rounded)
+        return rounded
+
+    @property
+    def _is_float(self):
+        return isinstance(self.dtype, np.dtype) and self.dtype.kind == "f"
+
+
+class TabularEncoder(BaseEstimator):
+    """Scale numbers and one-hot encode categories, invertibly.
+
+    Three representations: the user's *table*; *values*, one float64 per variable
+    (numbers in the user's units, categories as codes, -1 for none of them); and
+    *codes*, the model's input space of shape (n, d).
+
+    Parameters
+    ----------
+    categorical_features : "auto", list or None
+        See `CounterfactualTrainedClassifier`.
+    numeric_scaling : {"auto", "standard", "quantile"} or None
+        See `CounterfactualTrainedClassifier`.
+
+    Attributes
+    ----------
+    variables_ : list of Variable
+    n_codes_ : int
+        Width ``d`` of the model's input space.
+    lower_, upper_, mean_, scale_ : ndarray of shape (n_variables,)
+        Observed bounds, mean and standard deviation of the numbers; NaN for the rest.
+    observed_ : boolean ndarray of shape (d,)
+        Categories that occur in the training rows; True for numbers.
+    """
+
+    def __init__(self, categorical_features="auto", numeric_scaling="auto"):
+        self.categorical_features = categorical_features
+        self.numeric_scaling = numeric_scaling
+
+    def fit(self, X, sample_weight=None):
+        """Learn variables, scales and categories from a table."""
+        self.names_ = column_names(X)
+        layout = self._layout(X)
+        self.variables_ = []
+        self._ordinals = {}
+        start = 0
+        for columns, categorical in layout:
+            variable = self._describe(X, columns, categorical, start)
+            self.variables_.append(variable)
+            start = variable.slots.stop
+        self.n_codes_ = start
+        values = self.read(X)
+        numbers = self.numbers_
+        self._fit_numbers(values, numbers, sample_weight)
+        self.observed_ = np.ones(self.n_codes_, dtype=bool)
+        for j in np.flatnonzero(~numbers):
+            size = len(self.variables_[j].categories)
+            counts = np.bincount(values[:, j].astype(int), minlength=size)
+            self.observed_[self.variables_[j].slots] = counts > 0
+        return self
+
+    def _fit_numbers(self, values, numbers, sample_weight):
+        statistics = np.full((4, len(numbers)), np.nan)
+        columns = values[:, numbers]
+        scaler = StandardScaler().fit(columns, sample_weight=sample_weight)
+        deviation = np.sqrt(scaler.var_)
+        statistics[:, numbers] = (
+            columns.min(axis=0),
+            columns.max(axis=0),
+            scaler.mean_,
+            deviation,
+        )
+        self.lower_, self.upper_, self.mean_, self.scale_ = statistics
+        reach = np.maximum(self.upper_ - self.mean_, self.mean_ - self.lower_)
+        heavy = numbers & (reach > HEAVY_TAIL * self.scale_)
+        by_quantile = {"quantile": numbers, "auto": heavy}.get(
+            self.numeric_scaling, np.zeros_like(numbers)
+        )
+        standard = "identity" if self.numeric_scaling is None else "standard"
+        self._scalers = []
+        for kind, chosen in (
+            (standard, numbers & ~by_quantile),
+            ("quantile", by_quantile),
+        ):
+            index = np.flatnonzero(chosen)
+            if len(index):
+                scaler = _make_scaler(kind, len(values))
+                weight = {"sample_weight": sample_weight} if kind == "standard" else {}
+                scaler.fit(values[:, index], **weight)
+                slots = np.array([self.variables_[j].slots.start for j in index])
+                self._scalers.append((index, slots, scaler))
+
+    def _layout(self, X):
+        """Input columns of each variable, in their order, and which are categories."""
+        n_columns = len(self.names_)
+        chosen = self.categorical_features
+        if chosen is None:
+            return [((j,), False) for j in range(n_columns)]
+        if isinstance(chosen, str):
+            categories = {(j,) for j in range(n_columns) if _is_category(X, j)}
+            rest = [j for j in range(n_columns) if (j,) not in categories]
+            categories |= set(_one_hot_blocks(X, rest))
+        else:
+            categories = set()
+            for entry in chosen:
+                block = isinstance(entry, list | tuple | np.ndarray)
+                parts = entry if block else [entry]
+                columns = tuple(self.position(part) for part in parts)
+                if block:
+                    self._check_block(X, columns)
+                categories.add(columns)
+        first = {min(columns): columns for columns in categories}
+        inside = {j for columns in categories for j in columns}
+        layout = []
+        for j in range(n_columns):
+            if j in first:
+                layout.append((first[j], True))
+            elif j not in inside:
+                layout.append(((j,), False))
+        return layout
+
+    def _describe(self, X, columns, categorical, start):
+        names = tuple(self.names_[j] for j in columns)
+        column = take_column(X, columns[0])
+        ordered, decimals, categories = False, None, None
+        size = 1
+        if len(columns) > 1:
+            names, categories = names, np.array(names, dtype=object)
+        elif categorical:
+            names = names[0]
+            self._check_missing(column, names)
+            dtype = column.dtype
+            if isinstance(dtype, pd.CategoricalDtype):
+                categories = dtype.categories.to_numpy()
+                ordered = bool(dtype.ordered)
+            else:
+                categories = np.unique(np.asarray(column))
+                ordered = pd.api.types.is_bool_dtype(dtype)
+            self._ordinals[columns[0]] = OrdinalEncoder(
+                categories=[categories],
+                handle_unknown="use_encoded_value",
+                unknown_value=-1,
+            ).fit(_as_category_column(column))
+        else:
+            names = names[0]
+            numbers = self._to_numbers(column, names)
+            self._check_missing(numbers, names)
+            decimals = _decimals(numbers, column.dtype)
+        if categories is not None:
+            size = len(categories)
+        return Variable(
+            name=names,
+            columns=columns,
+            slots=slice(start, start + size),
+            categories=categories,
+            ordered=ordered,
+            decimals=decimals,
+            dtype=column.dtype,
+        )
+
+    def position(self, column):
+        """Position of a column given by name or position.
+
+        Raises
+        ------
+        ValueError
+            Where there is no such column; it suggests the nearest name.
+        """
+        if column in self.names_:
+            return self.names_.index(column)
+        n = len(self.names_)
+        if isinstance(column, int | np.integer) and -n <= column < n:
+            return int(column) % n
+        close = get_close_matches(str(column), [str(name) for name in self.names_], 1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        known = ", ".join(repr(name) for name in self.names_[:5])
+        more = ", ..." if n > 5 else ""
+        raise ValueError(f"Unknown column {column!r}.{hint} Columns: {known}{more}.")
+
+    def variable_of(self, column):
+        """Index of the variable that a column (name or position) belongs to."""
+        position = self.position(column)
+        for j, variable in enumerate(self.variables_):
+            if position in variable.columns:
+                return j
+        raise AssertionError(position)  # every column has its variable
+
+    # -- table -> values -> codes -----------------------------------------------
+
+    def read(self, X):
+        """Values of a table, float64 of shape (n, n_variables).
+
+        Raises
+        ------
+        ValueError
+            On missing or infinite cells and on unknown categories; it names the
+            column.
+        """
+        values = np.empty((len(X), len(self.variables_)))
+        if isinstance(X, np.ndarray) and X.dtype.kind in "fiub":
+            numbers = [j for j, v in enumerate(self.variables_) if v.is_number]
+            where = [self.variables_[j].columns[0] for j in numbers]
+            values[:, numbers] = X[:, where]
+            if not np.isfinite(values[:, numbers]).all():
+                bad = ~np.isfinite(values[:, numbers]).all(axis=0)
+                first = numbers[int(np.argmax(bad))]
+                self._check_missing(values[:, first], self.variables_[first].name)
+        for j, variable in enumerate(self.variables_):
+            if variable.is_block:
+                values[:, j] = _block_codes(_block(X, variable.columns))
+            elif not variable.is_number:
+                values[:, j] = self._category_codes(X, variable)
+            elif not (isinstance(X, np.ndarray) and X.dtype.kind in "fiub"):
+                column = take_column(X, variable.columns[0])
+                values[:, j] = self._to_numbers(column, variable.name)
+                self._check_missing(values[:, j], variable.name)
+        return values
+
+    def _category_codes(self, X, variable):
+        column = take_column(X, variable.columns[0])
+        self._check_missing(column, variable.name)
+        ordinal = self._ordinals[variable.columns[0]]
+        codes = ordinal.transform(_as_category_column(column))[:, 0]
+        if (codes < 0).any():
+            unknown = pd.unique(np.asarray(column)[codes < 0])
+            raise ValueError(
+                f"Found unknown categories {_cut(unknown)} in column "
+                f"{variable.name!r}; fit saw {_cut(variable.categories)}."
+            )
+        return codes
+
+    def embed(self, values):
+        """Codes of values, float64 of shape (n, n_codes)."""
+        codes = np.zeros((len(values), self.n_codes_))
+        for index, slots, scaler in self._scalers:
+            codes[:, slots] = scaler.transform(values[:, index])
+        for j, variable in enumerate(self.variables_):
+            if not variable.is_number:
+                rows = np.flatnonzero(values[:, j] >= 0)
+                codes[rows, variable.slots.start + values[rows, j].astype(int)] = 1.0
+        return codes
+
+    def transform(self, X):
+        """Codes of a table; one-hot blocks are taken as they are."""
+        codes = self.embed(self.read(X))
+        for variable in self.variables_:
+            if variable.is_block:
+                codes[:, variable.slots] = _block(X, variable.columns)
+        return codes
+
+    # -- codes -> values -> table -----------------------------------------------
+
+    def values(self, codes):
+        """Values nearest to codes: numbers unscaled, the largest category chosen."""
+        values = np.empty((len(codes), len(self.variables_)))
+        for index, slots, scaler in self._scalers:
+            values[:, index] = scaler.inverse_transform(codes[:, slots])
+        for j, variable in enumerate(self.variables_):
+            if not variable.is_number:
+                values[:, j] = codes[:, variable.slots].argmax(axis=1)
+        return values
+
+    def write(self, values, X, rows):
+        """Table of values with the container, names, types and index of ``X[rows]``.
+
+        Parameters
+        ----------
+        values : ndarray of shape (m, n_variables)
+        X : table of shape (n, n_columns)
+            Cells whose value did not change are copied from here.
+        rows : ndarray of shape (m,)
+            The row of ``X`` that each row of ``values`` belongs to.
+        """
+        factual = self.read(X)[rows]
+        if is_frame(X):
+            table = X.iloc[rows].copy()
+        else:
+            table = np.array(X[rows])
+        for j, variable in enumerate(self.variables_):
+            changed = np.flatnonzero(values[:, j] != factual[:, j])
+            if not len(changed):
+                continue
+            new = values[changed, j]
+            if variable.is_block:
+                cells = np.eye(len(variable.columns))[new.astype(int)]
+                for k, position in enumerate(variable.columns):
+                    _put(table, changed, position, cells[:, k])
+            elif variable.is_number:
+                _put(table, changed, variable.columns[0], new)
+            else:
+                labels = variable.categories[new.astype(int)]
+                _put(table, changed, variable.columns[0], labels)
+        return table
+
+    # -- layout of the codes ----------------------------------------------------
+
+    def spread(self, by_variable):
+        """Repeat what is given for each variable over its codes, (.., n_codes)."""
+        return np.repeat(by_variable, self._sizes, axis=-1)
+
+    def collect(self, by_code):
+        """Sum what is given for each code over its variable, (n, n_variables)."""
+        starts = np.cumsum(self._sizes) - self._sizes
+        return np.add.reduceat(by_code, starts, axis=1)
+
+    @property
+    def _sizes(self):
+        return np.array([v.slots.stop - v.slots.start for v in self.variables_])
+
+    @property
+    def numbers_(self):
+        """Which variables are numbers."""
+        return np.array([v.is_number for v in self.variables_], dtype=bool)
+
+    @property
+    def groups_(self):
+        """Number of the one-hot group of each code, -1 for numbers."""
+        number = np.where(self.numbers_, -1, np.cumsum(~self.numbers_) - 1)
+        return self.spread(number)
+
+    @property
+    def ranks_(self):
+        """Place of each category in its order; 0 for numbers and unordered ones."""
+        return np.concatenate(
+            [
+                np.arange(len(v.categories)) if v.ordered else np.zeros(size)
+                for v, size in zip(self.variables_, self._sizes, strict=True)
+            ]
+        ).astype(float)
+
+    def constraint_arrays(self, lower, upper, allowed, rise, fall):
+        """Rules on the variables as the arrays of `Constraints` on the codes."""
+        return {
+            "lower": self._embed_bounds(lower, 0.0),
+            "upper": self._embed_bounds(upper, allowed),
+            "rise": self.spread(rise),
+            "fall": self.spread(fall),
+            "group": self.groups_,
+            "rank": self.ranks_,
+        }
+
+    def _embed_bounds(self, bounds, categories):
+        finite = np.where(np.isfinite(bounds), bounds, 0.0)
+        codes = self.embed(np.where(self.numbers_, finite, -1.0))
+        infinite = self.spread(~np.isfinite(bounds) & self.numbers_)
+        codes[infinite] = self.spread(bounds)[infinite]
+        return np.where(self.groups_ >= 0, categories, codes)
+
+    # -- checks -----------------------------------------------------------------
+
+    def _to_numbers(self, column, name):
+        dtype = column.dtype
+        if isinstance(dtype, np.dtype) and dtype.kind == "c":
+            raise ValueError(f"Complex data not supported: column {name!r}.")
+        try:
+            return np.asarray(
+                column.to_numpy(dtype=np.float64, na_value=np.nan)
+                if isinstance(column, pd.Series)
+                else column.astype(np.float64)
+            )
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"Column {name!r} of type {dtype} is neither a number nor a category. "
+                "Convert it, or list it in categorical_features."
+            ) from error
+
+    def _check_missing(self, column, name):
+        missing = pd.isna(column)
+        if np.any(missing):
+            kind = "NaN"
+        elif np.asarray(column).dtype.kind == "f" and not np.isfinite(column).all():
+            kind = "infinity"
+        else:
+            return
+        raise ValueError(
+            f"Input X contains {kind} in column {name!r}. "
+            "CounterfactualTrainedClassifier does not accept missing values encoded "
+            "as NaN, nor infinite ones: put an imputer in front of it, for example "
+            "sklearn.impute.SimpleImputer in a Pipeline."
+        )
+
+    def _check_block(self, X, columns):
+        block = _block(X, columns)
+        if not (np.isin(block, (0, 1)).all() and (block.sum(axis=1) == 1).all()):
+            names = _cut([self.names_[j] for j in columns])
+            raise ValueError(
+                f"The columns {names} of categorical_features are not one-hot: every "
+                "row must have a single 1 and zeros otherwise."
+            )
+
+
+def _make_scaler(kind, n_rows):
+    if kind == "identity":
+        return FunctionTransformer()
+    if kind == "standard":
+        return StandardScaler()
+    # Columns with many ties at an end (counts) are far from unit variance after the
+    # quantile transform; the second scaler puts them on the scale of the others.
+    return make_pipeline(
+        QuantileTransformer(
+            n_quantiles=min(1000, n_rows),
+            output_distribution="normal",
+            subsample=None,
+        ),
+        StandardScaler(),
+    )
+
+
+def _is_category(X, j):
+    if not is_frame(X):
+        return False
+    dtype = X.dtypes.iloc[j]
+    if isinstance(dtype, pd.CategoricalDtype) or pd.api.types.is_bool_dtype(dtype):
+        return True
+    if pd.api.types.is_numeric_dtype(dtype):
+        return False
+    return pd.api.types.infer_dtype(X.iloc[:, j], skipna=True) in ("string", "boolean")
+
+
+def _as_category_column(column):
+    cells = np.asarray(column)
+    return (cells if cells.dtype.kind in "fiub" else cells.astype(object)).reshape(
+        -1, 1
+    )
+
+
+def _block(X, columns):
+    if is_frame(X):
+        return X.iloc[:, list(columns)].to_numpy(dtype=np.float64)
+    return np.asarray(X[:, list(columns)], dtype=np.float64)
+
+
+def _block_codes(block):
+    one_hot = np.isin(block, (0, 1)).all(axis=1) & (block.sum(axis=1) == 1)
+    return np.where(one_hot, block.argmax(axis=1), -1)
+
+
+def _one_hot_blocks(X, candidates):
+    """Runs of neighbouring 0/1 columns that sum to 1 in every row."""
+    binary, constant = {}, {}
+    for j in candidates:
+        column = take_column(X, j)
+        cells = np.asarray(column)
+        if cells.dtype.kind not in "fiub" or not len(cells):
+            continue
+        if np.isin(cells[:100], (0, 1)).all() and np.isin(cells, (0, 1)).all():
+            binary[j] = cells.astype(np.int64)
+            constant[j] = cells.min() == cells.max()
+    blocks = []
+    j, n_columns = 0, max(candidates, default=-1) + 1
+    while j < n_columns:
+        stop = j
+        if j in binary and not constant[j]:
+            total = np.zeros_like(binary[j])
+            while stop in binary and total.min() == 0 and total.max() <= 1:
+                total = total + binary[stop]
+                stop += 1
+            if total.min() == 1 and total.max() == 1:
+                blocks.append(tuple(range(j, stop)))
+                j = stop
+                continue
+        j += 1
+    return blocks
+
+
+def _decimals(numbers, dtype):
+    """Decimal places that all numbers of a column share, None beyond the limit."""
+    if pd.api.types.is_integer_dtype(dtype) or pd.api.types.is_bool_dtype(dtype):
+        return 0
+    tolerance = 1e-9 if np.dtype(dtype.name.lower()) == np.float64 else 1e-6
+    for decimals in range(MAX_DECIMALS + 1):
+        rounded = np.round(numbers, decimals)
+        if np.allclose(numbers, rounded, rtol=tolerance, atol=0):
+            return decimals
+    return None
+
+
+def _put(table, rows, position, cells):
+    if not is_frame(table):
+        table[rows, position] = cells
+        return
+    column = table.iloc[:, position].copy()
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        cells = pd.array(cells).astype(column.dtype)
+    column.iloc[rows] = cells
+    table.isetitem(position, column)
+
+
+def _cut(items, limit=5):
+    items = list(items)
+    shown = ", ".join(repr(getattr(item, "item", lambda i=item: i)()) for item in items[:limit])
+    return f"[{shown}{', ...' if len(items) > limit else ''}]"

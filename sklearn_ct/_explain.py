@@ -1,0 +1,264 @@
+"""One call of `explain`: targets, rules, rows in blocks, answers written back."""
+
+from dataclasses import replace
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from joblib import Parallel, delayed
+from sklearn.utils import check_random_state
+from tqdm.auto import tqdm
+
+from sklearn_ct._counterfactuals import Counterfactuals
+from sklearn_ct._recourse import Model, Options, cost_parts, distance, find
+from sklearn_ct._rules import Bounds, Rules
+
+__all__ = ["Model", "explain_table"]
+
+BLOCK = 2000
+
+
+def explain_table(
+    X,
+    *,
+    model,
+    predict_proba,
+    classes,
+    rules,
+    references,
+    generator,
+    target,
+    mutability,
+    domain,
+    n_counterfactuals,
+    max_changes,
+    tau,
+    feature_costs,
+    effort,
+    random_state,
+    n_jobs,
+    verbose,
+):
+    """Answer the rows of a table.
+
+    Parameters
+    ----------
+    X : DataFrame or ndarray of shape (n, n_features)
+        Validated.
+    model : Model
+        Network and codec.
+    predict_proba : callable
+        ``table -> (n, n_classes)``, what users would call; it has the last word.
+    classes : ndarray of shape (n_classes,)
+        Class labels.
+    rules : Rules
+        Of the classifier.
+    references : dict
+        Values of real rows of each class index.
+    **options
+        As in `CounterfactualTrainedClassifier.explain`.
+
+    Returns
+    -------
+    Counterfactuals
+    """
+    codec = model.codec
+    n = len(X)
+    _check_options(n_counterfactuals, max_changes, tau, effort)
+    call = Rules.parse(codec, mutability, domain, n_rows=n)
+    rules = rules.narrow(call, codec)
+    factual = codec.read(X)
+    before = predict_proba(X) if n else np.empty((0, len(classes)))
+    target = _targets(target, classes, before)
+    options = Options(
+        generator=generator,
+        tau=tau,
+        effort=effort,
+        max_changes=max_changes,
+        cost=_costs(feature_costs, codec),
+    )
+    bounds = Bounds.of(rules, codec, factual)
+    open_ = np.flatnonzero(before.argmax(axis=1) != target) if n else np.arange(0)
+    blocks = [open_[i : i + BLOCK] for i in range(0, len(open_), BLOCK)]
+    seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
+    answered = Parallel(n_jobs=n_jobs, return_as="generator")(
+        delayed(_answer)(
+            model,
+            bounds.take(rows),
+            target[rows],
+            options,
+            references,
+            n_counterfactuals,
+            seed,
+        )
+        for rows in blocks
+    )
+    k = n_counterfactuals
+    values = np.repeat(factual[:, None], k, axis=1)
+    status = np.full((n, k), "already", dtype=object)
+    reason = np.full((n, k), "", dtype=object)
+    with tqdm(total=n, desc="explaining", unit="row", disable=not verbose) as bar:
+        bar.update(n - len(open_))
+        for rows, (new, statuses, reasons) in zip(blocks, answered, strict=True):
+            values[rows], status[rows], reason[rows] = new, statuses, reasons
+            bar.update(len(rows))
+    query = np.repeat(np.arange(n), k)
+    return _result(
+        X,
+        model,
+        predict_proba,
+        classes,
+        references,
+        options,
+        query,
+        target[query],
+        factual[query],
+        values.reshape(n * k, -1),
+        status.ravel(),
+        reason.ravel(),
+    )
+
+
+def _answer(model, bounds, target, options, references, k, seed):
+    """The ``k`` answers of a block of rows, cheapest first."""
+    task = (model, bounds, target, options, references)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        answers = [find(*task)]
+        closed = np.zeros(bounds.factual.shape, dtype=bool)
+        for _ in range(1, k):
+            # Another answer must do without the costliest change of each one so far.
+            closed |= _costliest(model.codec, bounds, answers[-1], options)
+            other = find(model, bounds.freeze(closed), target, options, references)
+            other.reason[other.status == "infeasible"] = (
+                "no further answer without the changes of the others was found"
+            )
+            answers.append(other)
+    values = np.stack([a.values for a in answers], axis=1)
+    status = np.stack([a.status for a in answers], axis=1)
+    reason = np.stack([a.reason for a in answers], axis=1)
+    cost = np.stack(
+        [distance(model.codec, a.values, bounds.factual, options) for a in answers],
+        axis=1,
+    )
+    order = np.argsort(
+        np.where(status == "infeasible", np.inf, cost), axis=1, kind="stable"
+    )
+    return (
+        np.take_along_axis(values, order[:, :, None], axis=1),
+        np.take_along_axis(status, order, axis=1),
+        np.take_along_axis(reason, order, axis=1),
+    )
+
+
+def _costliest(codec, bounds, answers, options):
+    parts = cost_parts(codec, answers.values, bounds.factual, options)
+    chosen = np.zeros(parts.shape, dtype=bool)
+    np.put_along_axis(chosen, parts.argmax(axis=1)[:, None], True, axis=1)
+    return chosen & (parts > 0)
+
+
+def _result(
+    X,
+    model,
+    predict_proba,
+    classes,
+    references,
+    options,
+    query,
+    target,
+    factual,
+    values,
+    status,
+    reason,
+):
+    codec = model.codec
+    table = codec.write(values, X, query)
+    after = predict_proba(table) if len(table) else np.empty((0, len(classes)))
+    # What users would call has the last word.
+    failed = (after.argmax(axis=1) != target) & (status != "infeasible")
+    if failed.any():
+        values, status, reason = values.copy(), status.copy(), reason.copy()
+        values[failed] = factual[failed]
+        status[failed] = "infeasible"
+        reason[failed] = "the answer found is not predicted as the target"
+        table = codec.write(values, X, query)
+        after = predict_proba(table)
+    codes = codec.embed(values)
+    return Counterfactuals(
+        factuals=codec.write(factual, X, query),
+        counterfactuals=table,
+        query=query,
+        target=classes[target],
+        status=status,
+        reason=reason,
+        probability=after[np.arange(len(target)), target],
+        cost=distance(codec, values, factual, options),
+        _features=[(v.name, v.columns) for v in codec.variables_],
+        _changed=values != factual,
+        _codes=codes,
+        _references={classes[k]: codec.embed(real) for k, real in references.items()},
+    )
+
+
+def _targets(target, classes, probability):
+    n = len(probability)
+    if target is None:
+        masked = probability.copy()
+        np.put_along_axis(masked, masked.argmax(axis=1)[:, None], -1.0, axis=1)
+        return masked.argmax(axis=1)
+    labels = np.asarray(target)
+    if labels.ndim == 0:
+        labels = np.full(n, labels[()], dtype=np.asarray([target]).dtype)
+    if labels.shape != (n,):
+        raise ValueError(
+            f"The 'target' parameter must be a label or one label for each of the {n} "
+            f"rows. Got shape {labels.shape} instead."
+        )
+    known = {label: k for k, label in enumerate(classes.tolist())}
+    unknown = [label for label in dict.fromkeys(labels.tolist()) if label not in known]
+    if unknown:
+        raise ValueError(
+            f"The 'target' parameter has the unknown label {unknown[0]!r}. "
+            f"Classes: {classes.tolist()[:5]}."
+        )
+    return np.array([known[label] for label in labels.tolist()], dtype=int)
+
+
+def _costs(feature_costs, codec):
+    costs = np.ones(len(codec.variables_))
+    for column, weight in (feature_costs or {}).items():
+        if not isinstance(weight, Real) or not weight >= 0 or np.isinf(weight):
+            raise ValueError(
+                f"The 'feature_costs' of column {column!r} must be a finite number, "
+                f"zero or greater. Got {weight!r} instead."
+            )
+        key = column if not isinstance(column, tuple) else column[0]
+        costs[codec.variable_of(key)] = weight
+    return costs
+
+
+def _check_options(n_counterfactuals, max_changes, tau, effort):
+    def whole(value):
+        return isinstance(value, Integral) and not isinstance(value, bool)
+
+    if not whole(n_counterfactuals) or n_counterfactuals < 1:
+        raise ValueError(
+            "The 'n_counterfactuals' parameter of explain must be an int of at least "
+            f"1. Got {n_counterfactuals!r} instead."
+        )
+    if max_changes is not None and (not whole(max_changes) or max_changes < 1):
+        raise ValueError(
+            "The 'max_changes' parameter of explain must be None or an int of at "
+            f"least 1. Got {max_changes!r} instead."
+        )
+    if not isinstance(tau, Real) or not 0 < tau < 1:
+        raise ValueError(
+            "The 'tau' parameter of explain must be a float in the range (0, 1). "
+            f"Got {tau!r} instead."
+        )
+    if effort not in ("full", "walk"):
+        raise ValueError(
+            "The 'effort' parameter of explain must be 'full' or 'walk'. "
+            f"Got {effort!r} instead."
+        )

@@ -1,0 +1,49 @@
+"""The network: a multi-layer perceptron that ends in logits."""
+
+from collections.abc import Sequence
+
+from torch import nn
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "tanh": nn.Tanh,
+    "logistic": nn.Sigmoid,
+    "elu": nn.ELU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+}
+
+
+class MLP(nn.Sequential):
+    """Fully connected layers with an activation between them.
+
+    Parameters
+    ----------
+    n_inputs, n_outputs : int
+        Width of the encoded input and number of classes.
+    hidden_layer_sizes : sequence of int
+        Units of each hidden layer; empty for a linear softmax classifier.
+    activation : {"relu", "tanh", "logistic", "elu", "gelu", "silu"}
+        Activation behind each hidden layer.
+
+    Examples
+    --------
+    >>> MLP(3, 2, hidden_layer_sizes=())
+    MLP(
+      (0): Linear(in_features=3, out_features=2, bias=True)
+    )
+    """
+
+    def __init__(
+        self,
+        n_inputs: int,
+        n_outputs: int,
+        hidden_layer_sizes: Sequence[int] = (32,),
+        activation: str = "relu",
+    ) -> None:
+        layers: list[nn.Module] = []
+        width = n_inputs
+        for size in hidden_layer_sizes:
+            layers += [nn.Linear(width, size), ACTIVATIONS[activation]()]
+            width = size
+        super().__init__(*layers, nn.Linear(width, n_outputs))

@@ -1,0 +1,317 @@
+"""skorch runs the training loop; each epoch gets its bank of counterfactuals."""
+
+import time
+import warnings
+from contextlib import contextmanager
+
+import torch
+from skorch import NeuralNetClassifier
+from skorch.callbacks import Callback, EarlyStopping
+from skorch.dataset import Dataset
+from skorch.helper import predefined_split
+from tqdm.auto import tqdm
+
+from sklearn_ct.losses import CounterfactualBatch, Terms, Weights, objective, total
+
+__all__ = ["CounterfactualNet", "NonFiniteLossWarning", "one_thread"]
+
+
+class NonFiniteLossWarning(UserWarning):
+    """A mini-batch with a loss that is not finite was left out of the training."""
+
+
+class CounterfactualNet(NeuralNetClassifier):
+    """A skorch net that trains on the objective of counterfactual training.
+
+    Parameters
+    ----------
+    module : torch.nn.Module or type
+        ``(n, d) -> (n, K)`` logits.
+    generator : BaseGenerator
+        Fitted; it runs the searches.
+    constraints : Constraints
+        Mutability, domain and one-hot groups of the input space.
+    weights : Weights
+        Of the terms of the objective.
+    tau, epsilon : float
+        Maturity threshold and largest nascent perturbation.
+    n_counterfactuals : int
+        Rows searched in an epoch.
+    first_epoch : int
+        Epochs trained conventionally first (the burn-in).
+    seed : int
+        Of the shuffling, and of the draws of rows, targets and positives.
+    **kwargs
+        Of `skorch.NeuralNetClassifier`.
+
+    Notes
+    -----
+    A mini-batch is ``(X, (y, sample_weight, counterfactuals))``; callbacks see
+    ``(X, y)``.
+    """
+
+    def __init__(
+        self,
+        module,
+        *,
+        generator=None,
+        constraints=None,
+        weights=Weights(0.0, 0.0, 0.0),
+        tau=0.5,
+        epsilon=0.3,
+        n_counterfactuals=0,
+        first_epoch=0,
+        seed=0,
+        **kwargs,
+    ):
+        self.generator = generator
+        self.constraints = constraints
+        self.weights = weights
+        self.tau = tau
+        self.epsilon = epsilon
+        self.n_counterfactuals = n_counterfactuals
+        self.first_epoch = first_epoch
+        self.seed = seed
+        kwargs.setdefault("criterion", torch.nn.CrossEntropyLoss)
+        kwargs.setdefault("optimizer", torch.optim.Adam)
+        kwargs.setdefault("train_split", None)
+        super().__init__(module, **kwargs)
+
+    def train(self, X, y, *, sample_weight=None, validation=None, epochs=None):
+        """Train on tensors for some epochs, on from where the net stands.
+
+        Parameters
+        ----------
+        X, y : Tensor of shape (n, d), (n,)
+            Encoded rows and class indices.
+        sample_weight : Tensor of shape (n,), optional
+        validation : tuple of Tensor, optional
+            Encoded rows and class indices of the validation part.
+        epochs : int, optional
+            Default: ``max_epochs``.
+
+        Returns
+        -------
+        self
+        """
+        self.sample_weight_ = sample_weight
+        self.train_split = (
+            None if validation is None else predefined_split(Dataset(*validation))
+        )
+        with one_thread():
+            return self.partial_fit(Dataset(X, y), None, epochs=epochs)
+
+    def initialize(self):
+        """Initialise module, optimiser and callbacks, and seed the draws."""
+        super().initialize()
+        self.draw_ = torch.Generator().manual_seed(self.seed)
+        self.terms_ = []
+        return self
+
+    def get_iterator(self, dataset, training=False):
+        """Whole-tensor batches for training; skorch's own otherwise."""
+        if not isinstance(dataset, Dataset) or not torch.is_tensor(dataset.X):
+            return super().get_iterator(dataset, training=training)
+        X, y = dataset.X.to(self.device), dataset.y
+        if y is not None and torch.is_tensor(y):
+            y = y.to(self.device)
+        if training:
+            return _Epoch(self, X, y, self.sample_weight_)
+        return _Batches(X, y, max(self.batch_size, 10_000))
+
+    def notify(self, method_name, **cb_kwargs):
+        """Show callbacks ``(X, y)`` as the batch."""
+        if isinstance(batch := cb_kwargs.get("batch"), tuple):
+            X, y = batch
+            cb_kwargs["batch"] = X, (y[0] if isinstance(y, tuple) else y)
+        super().notify(method_name, **cb_kwargs)
+
+    def train_step_single(self, batch, **fit_params):
+        """One pass over the batch and its counterfactuals, and the gradient."""
+        self._set_training(True)
+        X, (y, sample_weight, counterfactuals) = batch
+        terms, logits = objective(self.module_, X, y, sample_weight, counterfactuals)
+        loss = total(terms, self.weights)
+        if torch.isfinite(loss):
+            loss.backward()
+            self.terms_.append(torch.stack(terms).detach())
+        else:
+            warnings.warn(
+                f"The loss of a mini-batch in epoch {len(self.history)} is not "
+                "finite; its step is skipped. A smaller lambda_div or lr, or a larger "
+                "lambda_reg, keeps the energies in bounds.",
+                NonFiniteLossWarning,
+                stacklevel=2,
+            )
+        return {"loss": loss.detach(), "y_pred": logits.detach()}
+
+    def on_epoch_begin(self, net, dataset_train=None, dataset_valid=None, **kwargs):
+        """Start the epoch's record."""
+        super().on_epoch_begin(net, dataset_train, dataset_valid, **kwargs)
+        self.terms_ = []
+
+    def on_epoch_end(self, net, dataset_train=None, dataset_valid=None, **kwargs):
+        """Record the mean of each term."""
+        super().on_epoch_end(net, dataset_train, dataset_valid, **kwargs)
+        means = [float("nan")] * len(Terms._fields)
+        if self.terms_:
+            means = torch.stack(self.terms_).mean(0).tolist()
+        for name, mean in zip(Terms._fields, means, strict=True):
+            self.history.record(f"loss_{name}", mean)
+
+    def generate(self, X, y):
+        """Search the counterfactuals of an epoch.
+
+        Draws rows without replacement, a target for each from the classes that it is
+        not predicted as, and a real row of that target class; one search walks them
+        all; what may not be moved towards is protected.
+
+        Parameters
+        ----------
+        X, y : Tensor of shape (n, d), (n,)
+            Training rows and class indices.
+
+        Returns
+        -------
+        CounterfactualBatch
+        """
+        start = time.perf_counter()
+        module = self.module_
+        m = min(self.n_counterfactuals, len(X))
+        rows = self._permutation(len(X))[:m].to(X.device)
+        x, label = X[rows], y[rows]
+        module.eval()
+        with torch.no_grad():
+            logits = module(x)
+        n_classes = logits.shape[1]
+        shift = torch.randint(1, n_classes, (m,), generator=self.draw_).to(X.device)
+        target = (logits.argmax(1) + shift) % n_classes
+        paths = self.generator.search(
+            module, x, target, self.constraints, tau=self.tau, epsilon=self.epsilon
+        )
+        real, drawn = self._positives(X, y, target)
+        mature = paths.mature & drawn
+        found = torch.where(mature.unsqueeze(1), paths.counterfactual, real)
+        real = self.constraints.protect(real, found)
+        self.history.record("mature_share", paths.mature.float().mean().item())
+        self.history.record("search_steps", paths.steps.float().mean().item())
+        self.history.record("search_seconds", time.perf_counter() - start)
+        return CounterfactualBatch(real, found, paths.nascent, target, label)
+
+    def _positives(self, X, y, target):
+        """A real row of each target class, drawn uniformly; False where none is."""
+        order = torch.argsort(y, stable=True)
+        counts = torch.bincount(y, minlength=int(target.max()) + 1)
+        first = counts.cumsum(0) - counts
+        share = torch.rand(len(target), generator=self.draw_, dtype=torch.float64)
+        offset = (share.to(X.device) * counts[target]).long()
+        drawn = counts[target] > 0
+        place = (first[target] + offset).clamp(max=len(y) - 1)
+        return X[order[place]], drawn
+
+    def _permutation(self, n):
+        return torch.randperm(n, generator=self.draw_)
+
+    @property
+    def searching(self):
+        """Whether this epoch has counterfactuals."""
+        return (
+            not self.weights.conventional
+            and self.n_counterfactuals > 0
+            and len(self.history) > self.first_epoch
+        )
+
+
+class _Batches:
+    """Whole-tensor mini-batches in order."""
+
+    def __init__(self, X, y, batch_size):
+        self.X, self.y, self.batch_size = X, y, batch_size
+
+    def __len__(self):
+        return -(-len(self.X) // self.batch_size)
+
+    def __iter__(self):
+        for rows in torch.arange(len(self.X)).split(self.batch_size):
+            part = slice(int(rows[0]), int(rows[-1]) + 1)
+            yield self.X[part], (None if self.y is None else self.y[part])
+
+
+class _Epoch(_Batches):
+    """Shuffled mini-batches, each with its share of the epoch's counterfactuals."""
+
+    def __init__(self, net, X, y, sample_weight):
+        super().__init__(X, y, net.batch_size)
+        self.net = net
+        self.sample_weight = None if sample_weight is None else sample_weight.to(X)
+
+    def __iter__(self):
+        chunks = [None] * len(self)
+        if self.net.searching:
+            chunks = self.net.generate(self.X, self.y).split(len(self))
+        order = self.net._permutation(len(self.X)).to(self.X.device)
+        for rows, chunk in zip(order.split(self.batch_size), chunks, strict=True):
+            weight = None if self.sample_weight is None else self.sample_weight[rows]
+            yield self.X[rows], (self.y[rows], weight, chunk)
+
+
+class ValidationAccuracy(Callback):
+    """Record the accuracy on the validation part, ``valid_acc``."""
+
+    def on_epoch_end(self, net, dataset_train=None, dataset_valid=None, **kwargs):
+        """Predict the validation part once."""
+        if dataset_valid is None:
+            return
+        net.module_.eval()
+        with torch.no_grad():
+            logits = net.module_(dataset_valid.X.to(net.device))
+        hits = logits.argmax(1).cpu() == dataset_valid.y.cpu()
+        net.history.record("valid_acc", hits.float().mean().item())
+
+
+class Progress(Callback):
+    """One progress bar over the epochs."""
+
+    def on_train_begin(self, net, X=None, y=None, **kwargs):
+        """Open the bar."""
+        self.bar_ = tqdm(total=net.max_epochs, desc="training", unit="epoch")
+
+    def on_epoch_end(self, net, **kwargs):
+        """Advance it, with the loss and the share of mature searches."""
+        row = net.history[-1]
+        shown = {"loss": row.get("train_loss"), "mature": row.get("mature_share")}
+        self.bar_.set_postfix({k: f"{v:.3f}" for k, v in shown.items() if v is not None})
+        self.bar_.update()
+
+    def on_train_end(self, net, X=None, y=None, **kwargs):
+        """Close it."""
+        self.bar_.close()
+        self.bar_ = None
+
+
+def early_stopping(patience):
+    """Stop when the validation accuracy no longer rises, back to the best weights."""
+    return EarlyStopping(
+        monitor="valid_acc",
+        lower_is_better=False,
+        patience=patience,
+        threshold=1e-4,
+        threshold_mode="abs",
+        load_best=True,
+        sink=_silent,
+    )
+
+
+def _silent(*args):
+    pass
+
+
+@contextmanager
+def one_thread():
+    """Run torch on one thread, the fastest for small networks, and put it back."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,460 @@
+"""Mutability and domain in the user's words, checked and turned into bounds."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+import torch
+
+from sklearn_ct._constraints import Constraints
+
+DIRECTIONS = {
+    "both": (True, True),
+    "increase": (True, False),
+    "decrease": (False, True),
+    "none": (False, False),
+}
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What holds for every row (first dimension 1) or for each row of a call.
+
+    Attributes
+    ----------
+    rise, fall : boolean ndarray of shape (1 or n, n_variables)
+        Directions allowed.
+    lower, upper : ndarray of shape (1 or n, n_variables)
+        Bounds of the numbers, in the user's units.
+    given : boolean ndarray of shape (1 or n, n_variables)
+        Bounds that somebody asked for, rather than inferred ones: a value outside
+        inferred bounds may stay where it is.
+    allowed : boolean ndarray of shape (1 or n, n_codes)
+        Categories allowed, at the slots of their one-hot columns.
+    """
+
+    rise: np.ndarray
+    fall: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
+    given: np.ndarray
+    allowed: np.ndarray
+
+    @classmethod
+    def free(cls, encoder):
+        """No rule at all."""
+        n = len(encoder.variables_)
+        return cls(
+            rise=np.ones((1, n), dtype=bool),
+            fall=np.ones((1, n), dtype=bool),
+            lower=np.full((1, n), -np.inf),
+            upper=np.full((1, n), np.inf),
+            given=np.zeros((1, n), dtype=bool),
+            allowed=np.ones((1, encoder.n_codes_), dtype=bool),
+        )
+
+    @classmethod
+    def parse(cls, encoder, mutability, domain, n_rows=None):
+        """Rules of the parameters ``mutability`` and ``domain``.
+
+        Parameters
+        ----------
+        encoder : TabularEncoder
+            Fitted; it knows the columns.
+        mutability, domain
+            As in `CounterfactualTrainedClassifier`; with ``n_rows`` also a list of
+            dicts or a DataFrame with one entry for each row.
+        n_rows : int, optional
+            Number of rows of the call.
+
+        Raises
+        ------
+        ValueError
+            On unknown columns, wrong words, low > high, empty sets; it names the
+            column.
+        """
+        rules = cls.free(encoder)
+        if mutability is not None:
+            by_column = _by_column(mutability, encoder, "mutability", n_rows)
+            rules = _parse_mutability(rules, encoder, by_column)
+        inferred = domain if isinstance(domain, str) else "observed"
+        if isinstance(domain, str) or (domain is not None and n_rows is None):
+            rules = _infer_domain(rules, encoder, inferred)
+        if domain is not None and not isinstance(domain, str):
+            by_column = _by_column(domain, encoder, "domain", n_rows)
+            rules = _parse_domain(rules, encoder, by_column)
+        return rules._check(encoder)
+
+    def narrow(self, other, encoder):
+        """Both sets of rules at once; neither loosens the other."""
+        lower = np.maximum(self.lower, other.lower)
+        upper = np.minimum(self.upper, other.upper)
+        return Rules(
+            rise=self.rise & other.rise,
+            fall=self.fall & other.fall,
+            lower=lower,
+            upper=upper,
+            given=self.given | other.given,
+            allowed=self.allowed & other.allowed,
+        )._check(encoder)
+
+    def _check(self, encoder):
+        for j, variable in enumerate(encoder.variables_):
+            if variable.is_number:
+                empty = self.lower[:, j] > self.upper[:, j]
+                if empty.any():
+                    row = int(np.argmax(empty))
+                    at = f" of row {row}" if len(empty) > 1 else ""
+                    raise ValueError(
+                        f"The 'domain' of column {variable.name!r}{at} is empty: "
+                        f"from {self.lower[row, j]:g} to {self.upper[row, j]:g} "
+                        "there is no value. Widen it (call and classifier together "
+                        "make the bounds)."
+                    )
+            elif not (allowed := self.allowed[:, variable.slots]).any(axis=1).all():
+                row = int(np.argmin(allowed.any(axis=1)))
+                at = f" of row {row}" if len(allowed) > 1 else ""
+                raise ValueError(
+                    f"The 'domain' of column {variable.name!r}{at} allows no category."
+                )
+        return self
+
+    def constraints(self, encoder):
+        """Constraints on the model's input space, for training."""
+        return _constraints(
+            encoder, self.lower, self.upper, self.allowed, self.rise, self.fall
+        )
+
+
+def _constraints(codec, *rules):
+    arrays = codec.constraint_arrays(*rules)
+    return Constraints(**{k: torch.from_numpy(v) for k, v in arrays.items()})
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """The rules of a call applied to its rows: what each row's answer may be.
+
+    Attributes
+    ----------
+    factual : ndarray of shape (n, n_variables)
+        Values of the rows.
+    lower, upper : ndarray of shape (n, n_variables)
+        Bounds of a number that changes, direction included.
+    allowed : boolean ndarray of shape (n, n_codes)
+        Categories, direction included.
+    rise, fall : boolean ndarray of shape (n, n_variables)
+        Directions; both are False for variables that cannot change.
+    must : boolean ndarray of shape (n, n_variables)
+        Variables whose present value is not allowed.
+    """
+
+    factual: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
+    allowed: np.ndarray
+    rise: np.ndarray
+    fall: np.ndarray
+    must: np.ndarray
+
+    @classmethod
+    def of(cls, rules, encoder, factual):
+        """Apply rules to the values of rows."""
+        shape = factual.shape
+        rise, fall, given = (
+            np.broadcast_to(value, shape).copy()
+            for value in (rules.rise, rules.fall, rules.given)
+        )
+        lower = np.where(fall, rules.lower, np.maximum(rules.lower, factual))
+        upper = np.where(rise, rules.upper, np.minimum(rules.upper, factual))
+        outside = (factual < rules.lower) | (factual > rules.upper)
+        must = given & outside
+        allowed = np.broadcast_to(
+            rules.allowed, (len(factual), rules.allowed.shape[1])
+        ).copy()
+        frozen = ~rise & ~fall
+        for j, variable in enumerate(encoder.variables_):
+            if variable.is_number:
+                frozen[:, j] |= lower[:, j] > upper[:, j]
+                frozen[:, j] |= (lower[:, j] == upper[:, j]) & (
+                    lower[:, j] == factual[:, j]
+                )
+                continue
+            code = factual[:, j].astype(int)
+            known = code >= 0
+            choice = np.arange(len(variable.categories))
+            here = choice == code[:, None]
+            if variable.ordered:
+                open_ = rise[:, [j]] & (choice > code[:, None])
+                open_ |= fall[:, [j]] & (choice < code[:, None])
+                open_ |= here
+            else:
+                open_ = here | (rise & fall)[:, [j]]
+            slot = allowed[:, variable.slots]
+            may_stay = (slot & here).any(axis=1) | ~known | ~given[:, j]
+            slot &= open_
+            must[:, j] = ~may_stay
+            frozen[:, j] |= ~(slot & ~here).any(axis=1)
+        rise, fall = rise & ~frozen, fall & ~frozen
+        return cls(factual, lower, upper, allowed, rise, fall, must)
+
+    def take(self, rows):
+        """Some of the rows."""
+        return Bounds(**{name: value[rows] for name, value in vars(self).items()})
+
+    def freeze(self, more):
+        """With further variables frozen, boolean of shape (n, n_variables)."""
+        return replace(self, rise=self.rise & ~more, fall=self.fall & ~more)
+
+    @property
+    def frozen(self):
+        """Variables that cannot change, of shape (n, n_variables)."""
+        return ~self.rise & ~self.fall
+
+    @property
+    def conflict(self):
+        """Variables that would have to change and cannot, of shape (n, n_variables)."""
+        return self.must & self.frozen
+
+    def constraints(self, encoder):
+        """Constraints on the model's input space, for the search of these rows."""
+        stays = ~self.must
+        return _constraints(
+            encoder,
+            np.where(stays, np.minimum(self.lower, self.factual), self.lower),
+            np.where(stays, np.maximum(self.upper, self.factual), self.upper),
+            self.allowed,
+            self.rise,
+            self.fall,
+        )
+
+    def settle(self, values, encoder, tolerance):
+        """Nearest values that are real and allowed.
+
+        Numbers are rounded away from the factual, as their columns are, and clipped;
+        a category that is not allowed, and whatever is frozen, goes back to the
+        factual's.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n, n_variables)
+        encoder : TabularEncoder
+        tolerance : ndarray of shape (n_variables,)
+            Changes of numbers smaller than this are none.
+        """
+        settled = values.copy()
+        change = values - self.factual
+        for j, variable in enumerate(encoder.variables_):
+            if variable.is_number:
+                new = variable.round(values[:, j], change[:, j])
+                new = np.clip(new, self.lower[:, j], self.upper[:, j])
+                still = (np.abs(change[:, j]) <= tolerance[j]) & ~self.must[:, j]
+                settled[:, j] = np.where(still, self.factual[:, j], new)
+            else:
+                slot = self.allowed[:, variable.slots]
+                code = values[:, j].astype(int)
+                bad = ~np.take_along_axis(slot, code[:, None], axis=1)[:, 0]
+                back = np.where(self.must[:, j], slot.argmax(axis=1), self.factual[:, j])
+                settled[:, j] = np.where(bad, back, code)
+        return np.where(self.frozen, self.factual, settled)
+
+
+def _by_column(given, encoder, parameter, n_rows):
+    """Entries as {variable: array of one entry, or of one for each row}."""
+    if isinstance(given, pd.DataFrame) or (
+        isinstance(given, list | tuple)
+        and len(given)
+        and all(entry is None or isinstance(entry, dict) for entry in given)
+    ):
+        if n_rows is None or len(given) != n_rows:
+            expected = "a dict" if n_rows is None else f"one entry for each of {n_rows}"
+            raise ValueError(
+                f"The {parameter!r} parameter must be {expected} rows; "
+                f"got {len(given)} entries."
+                if n_rows is not None
+                else f"The {parameter!r} parameter of a classifier must be a dict for "
+                "all rows alike; rules for each row go to explain()."
+            )
+        if not isinstance(given, pd.DataFrame):
+            keys = dict.fromkeys(key for entry in given for key in entry or ())
+            given = {key: [(entry or {}).get(key) for entry in given] for key in keys}
+        columns = {key: _objects(list(given[key])) for key in given}
+    elif isinstance(given, dict):
+        columns = {key: _objects([value]) for key, value in given.items()}
+    elif parameter == "mutability" and not isinstance(given, str):
+        words = list(given)
+        if len(words) != len(encoder.names_):
+            raise ValueError(
+                f"The 'mutability' parameter must have one entry for each of the "
+                f"{len(encoder.names_)} columns. Got {len(words)} instead."
+            )
+        columns = {
+            name: _objects([word])
+            for name, word in zip(encoder.names_, words, strict=True)
+        }
+    else:
+        raise ValueError(
+            f"The {parameter!r} parameter must be None or a dict of columns. "
+            f"Got {given!r} instead."
+        )
+    return _merge_blocks(columns, encoder, parameter)
+
+
+def _objects(entries):
+    array = np.empty(len(entries), dtype=object)
+    array[:] = entries
+    return array
+
+
+def _merge_blocks(columns, encoder, parameter):
+    merged, seen = {}, {}
+    for key, entries in columns.items():
+        whole = isinstance(key, tuple) and key not in encoder.names_
+        positions = [encoder.position(part) for part in (key if whole else (key,))]
+        j = encoder.variable_of(positions[0])
+        seen.setdefault(j, set()).update(positions)
+        variable = encoder.variables_[j]
+        if variable.is_block and not whole and parameter == "domain":
+            _refuse_part(variable, key, parameter)
+        if j in merged and list(merged[j]) != list(entries):
+            _refuse_part(variable, key, parameter)
+        merged[j] = entries
+    for j, positions in seen.items():
+        variable = encoder.variables_[j]
+        if positions != set(variable.columns):
+            name = encoder.names_[min(positions)]
+            _refuse_part(variable, name, parameter)
+    return merged
+
+
+def _refuse_part(variable, key, parameter):
+    raise ValueError(
+        f"The 'mutability' and 'domain' of column {key!r} cannot be set alone: it is "
+        f"part of the one-hot block {variable.name!r}. Give {parameter!r} with the "
+        "tuple of all its columns as the key."
+    )
+
+
+def _parse_mutability(rules, encoder, by_column):
+    n_rows = max((len(words) for words in by_column.values()), default=1)
+    shape = (n_rows, rules.rise.shape[1])
+    rise, fall = np.ones(shape, dtype=bool), np.ones(shape, dtype=bool)
+    for j, words in by_column.items():
+        variable = encoder.variables_[j]
+        words = ["both" if _is_blank(word) else word for word in words]
+        for word in dict.fromkeys(str(word) for word in words):
+            if word not in DIRECTIONS:
+                raise ValueError(
+                    f"The 'mutability' of column {variable.name!r} must be one of "
+                    f"'both', 'increase', 'decrease', 'none'. Got {word!r} instead."
+                )
+            one_way = word in ("increase", "decrease")
+            if one_way and not (variable.is_number or variable.ordered):
+                raise ValueError(
+                    f"The 'mutability' {word!r} of column {variable.name!r} needs an "
+                    "order: make the column an ordered pandas category, or use 'both' "
+                    "or 'none'."
+                )
+        rise[:, j], fall[:, j] = np.array([DIRECTIONS[word] for word in words]).T
+    return replace(rules, rise=rise, fall=fall)
+
+
+def _infer_domain(rules, encoder, rule):
+    lower, upper = encoder.lower_, encoder.upper_
+    if rule == "three_sigma":
+        lower = np.minimum(encoder.mean_ - 3 * encoder.scale_, lower)
+        upper = np.maximum(encoder.mean_ + 3 * encoder.scale_, upper)
+    elif rule != "observed":
+        raise ValueError(
+            "The 'domain' parameter must be 'observed', 'three_sigma', None or a dict. "
+            f"Got {rule!r} instead."
+        )
+    numbers = np.isfinite(lower)
+    lower, upper = _round_inwards(encoder, lower[None], upper[None])
+    return replace(
+        rules,
+        lower=np.where(numbers, lower, -np.inf),
+        upper=np.where(numbers, upper, np.inf),
+        allowed=encoder.observed_[None].copy(),
+    )
+
+
+def _parse_domain(rules, encoder, by_column):
+    n_rows = max((len(entries) for entries in by_column.values()), default=1)
+    lower, upper, given, allowed = (
+        np.repeat(value, n_rows, axis=0)
+        for value in (rules.lower, rules.upper, rules.given, rules.allowed)
+    )
+    for j, entries in by_column.items():
+        variable = encoder.variables_[j]
+        present = np.array([not _is_blank(entry) for entry in entries])
+        given[present, j] = True
+        if variable.is_number:
+            pairs = [
+                _pair(variable, entry) if there else (-np.inf, np.inf)
+                for entry, there in zip(entries, present, strict=True)
+            ]
+            ends = np.array(pairs, dtype=float).T
+            lower[:, j] = np.where(present, ends[0], lower[:, j])
+            upper[:, j] = np.where(present, ends[1], upper[:, j])
+        else:
+            masks = [
+                _mask(variable, entry) if there else np.ones(len(variable.categories))
+                for entry, there in zip(entries, present, strict=True)
+            ]
+            allowed[:, variable.slots] = np.where(
+                present[:, None], np.array(masks) > 0, allowed[:, variable.slots]
+            )
+    lower, upper = _round_inwards(encoder, lower, upper)
+    return replace(rules, lower=lower, upper=upper, given=given, allowed=allowed)
+
+
+def _pair(variable, entry):
+    wrong = ValueError(
+        f"The 'domain' of column {variable.name!r}, a number, must be a pair "
+        f"(low, high). Got {entry!r} instead."
+    )
+    if isinstance(entry, str) or not hasattr(entry, "__len__") or len(entry) != 2:
+        raise wrong
+    try:
+        low = -np.inf if entry[0] is None else float(entry[0])
+        high = np.inf if entry[1] is None else float(entry[1])
+    except (TypeError, ValueError):
+        raise wrong from None
+    if np.isnan(low) or np.isnan(high) or low > high:
+        raise ValueError(
+            f"The 'domain' of column {variable.name!r} must have low <= high. "
+            f"Got {entry!r} instead."
+        )
+    return low, high
+
+
+def _mask(variable, entry):
+    if isinstance(entry, str) or not hasattr(entry, "__iter__"):
+        raise ValueError(
+            f"The 'domain' of column {variable.name!r}, a category, must be a list of "
+            f"allowed values. Got {entry!r} instead."
+        )
+    known = list(variable.categories)
+    for value in entry:
+        if value not in known:
+            raise ValueError(
+                f"The 'domain' of column {variable.name!r} has the unknown category "
+                f"{value!r}. Categories: {', '.join(map(repr, known[:5]))}"
+                f"{', ...' if len(known) > 5 else ''}."
+            )
+    return np.array([value in list(entry) for value in known], dtype=float)
+
+
+def _round_inwards(encoder, lower, upper):
+    lower, upper = lower.copy(), upper.copy()
+    for j, variable in enumerate(encoder.variables_):
+        if variable.is_number:
+            for bound, inward in ((lower[:, j], 1.0), (upper[:, j], -1.0)):
+                finite = np.isfinite(bound)
+                bound[finite] = variable.round_bound(bound[finite], inward)
+    return lower, upper
+
+
+def _is_blank(entry):
+    return entry is None or (isinstance(entry, float) and np.isnan(entry))

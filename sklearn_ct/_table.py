@@ -1,0 +1,57 @@
+"""Containers: what `fit` saw is what `explain` returns."""
+
+import numpy as np
+import pandas as pd
+
+
+def is_frame(X):
+    """Whether ``X`` is a pandas DataFrame."""
+    return isinstance(X, pd.DataFrame)
+
+
+def is_polars(X):
+    """Whether ``X`` is a polars DataFrame; polars need not be installed."""
+    return type(X).__module__.split(".")[0] == "polars" and hasattr(X, "get_columns")
+
+
+def from_polars(X):
+    """Pandas frame of a polars one, without pyarrow.
+
+    An ``Enum`` becomes an ordered category, ``String`` and ``Categorical`` columns
+    become unordered ones.
+    """
+    columns = {}
+    for series in X.get_columns():
+        dtype = str(series.dtype)
+        if dtype.startswith("Enum"):
+            columns[series.name] = pd.Categorical(
+                series.to_list(),
+                categories=series.dtype.categories.to_list(),
+                ordered=True,
+            )
+        elif dtype.startswith(("String", "Categorical")):
+            columns[series.name] = pd.Series(series.to_list(), dtype=object)
+        else:
+            columns[series.name] = series.to_numpy()
+    return pd.DataFrame(columns)
+
+
+def to_polars(table, like):
+    """Polars frame with the schema of ``like``."""
+    columns = {name: table[name].tolist() for name in table.columns}
+    return type(like)(columns, schema=like.schema)
+
+
+def column_names(X):
+    """Names of the columns; their positions where there are none."""
+    return list(X.columns) if is_frame(X) else list(range(X.shape[1]))
+
+
+def take_column(X, position):
+    """One column, a Series or an array."""
+    return X.iloc[:, position] if is_frame(X) else X[:, position]
+
+
+def take_rows(X, rows):
+    """Some rows, in the container of ``X``."""
+    return X.iloc[rows] if is_frame(X) else X[rows]

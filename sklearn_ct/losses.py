@@ -1,0 +1,236 @@
+"""The training objective: energies, contrastive divergence, adversarial loss, ridge.
+
+Every function takes logits ``M(x)`` of shape ``(n, K)`` and class indices of shape
+``(n,)``; the equation numbers of the text are in ``docs/user_guide.md``.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+
+def energy(logits: Tensor, target: Tensor) -> Tensor:
+    """Energy of a row for a class, ``E(x, y) = -M(x)[y]``.
+
+    Parameters
+    ----------
+    logits : Tensor of shape (n, K)
+        What the network gives before the softmax.
+    target : Tensor of shape (n,)
+        Class index of each row.
+
+    Returns
+    -------
+    Tensor of shape (n,)
+        Low where the model finds the row typical of the class.
+
+    References
+    ----------
+    W. Grathwohl et al., "Your classifier is secretly an energy based model and you
+    should treat it like one", ICLR 2020.
+
+    Examples
+    --------
+    >>> energy(torch.tensor([[1.0, 3.0]]), torch.tensor([1]))
+    tensor([-3.])
+    """
+    return -logits.gather(1, target.unsqueeze(1)).squeeze(1)
+
+
+def contrastive_divergence(energy_real: Tensor, energy_found: Tensor) -> Tensor:
+    """Mean difference of the energies of real rows and mature counterfactuals.
+
+    ``mean[E(x+, y+) - E(x', y+)]``: minimised, it lowers the energy of real rows of
+    the target class and raises that of the counterfactuals found on the way there.
+
+    Parameters
+    ----------
+    energy_real, energy_found : Tensor of shape (n,)
+        Energies of ``x+`` and ``x'`` for the target class.
+
+    Returns
+    -------
+    Tensor, a scalar
+
+    Examples
+    --------
+    >>> contrastive_divergence(torch.tensor([-2.0, 0.0]), torch.tensor([1.0, 1.0]))
+    tensor(-2.)
+    """
+    return (energy_real - energy_found).mean()
+
+
+def adversarial_loss(logits: Tensor, label: Tensor) -> Tensor:
+    """Cross-entropy of nascent counterfactuals for the true class of their factual.
+
+    Parameters
+    ----------
+    logits : Tensor of shape (n, K)
+        Logits of the nascent counterfactuals.
+    label : Tensor of shape (n,)
+        True class of the rows that they started from.
+
+    Returns
+    -------
+    Tensor, a scalar
+
+    Examples
+    --------
+    >>> adversarial_loss(torch.zeros(1, 2), torch.tensor([0]))
+    tensor(0.6931)
+    """
+    return cross_entropy(logits, label)
+
+
+def energy_ridge(energy_real: Tensor, energy_found: Tensor) -> Tensor:
+    """Ridge on the energies, ``mean[E(x+, y+)^2 + E(x', y+)^2]``.
+
+    It keeps the divergence, which has no lower bound, from running away.
+
+    Parameters
+    ----------
+    energy_real, energy_found : Tensor of shape (n,)
+        Energies of ``x+`` and ``x'`` for the target class.
+
+    Returns
+    -------
+    Tensor, a scalar
+
+    References
+    ----------
+    Y. Du and I. Mordatch, "Implicit generation and modeling with energy based
+    models", NeurIPS 2019.
+
+    Examples
+    --------
+    >>> energy_ridge(torch.tensor([-2.0]), torch.tensor([1.0]))
+    tensor(5.)
+    """
+    return (energy_real.square() + energy_found.square()).mean()
+
+
+@dataclass(frozen=True)
+class CounterfactualBatch:
+    """The counterfactuals that go with one mini-batch; constants for the gradient.
+
+    Attributes
+    ----------
+    real : Tensor of shape (m, d)
+        ``x+``, real rows of the target class, protected.
+    found : Tensor of shape (m, d)
+        ``x'``, mature counterfactuals; equal to ``real`` where none matured.
+    nascent : Tensor of shape (m, d)
+        Points of the search paths within epsilon of their factuals.
+    target, label : Tensor of shape (m,)
+        Target class ``y+`` and true class of the factual.
+    """
+
+    real: Tensor
+    found: Tensor
+    nascent: Tensor
+    target: Tensor
+    label: Tensor
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+    def split(self, n_batches: int) -> list["CounterfactualBatch"]:
+        """Spread the rows evenly over ``n_batches`` mini-batches."""
+        columns = [
+            tensor.tensor_split(n_batches)
+            for tensor in (self.real, self.found, self.nascent, self.target, self.label)
+        ]
+        return [CounterfactualBatch(*chunk) for chunk in zip(*columns, strict=True)]
+
+
+class Terms(NamedTuple):
+    """The four terms of the objective, unweighted scalars."""
+
+    clf: Tensor
+    div: Tensor
+    adv: Tensor
+    reg: Tensor
+
+
+class Weights(NamedTuple):
+    """The weights of the objective's terms; that of the classifier is 1."""
+
+    div: float
+    adv: float
+    reg: float
+
+    @property
+    def conventional(self) -> bool:
+        """Whether nothing but the classification loss is left."""
+        return self.div == 0 and self.adv == 0
+
+
+def objective(
+    module: torch.nn.Module,
+    x: Tensor,  # (n, d)
+    label: Tensor,  # (n,)
+    sample_weight: Tensor | None,  # (n,)
+    batch: CounterfactualBatch | None,
+) -> tuple[Terms, Tensor]:
+    """Evaluate the four terms in one forward pass over the concatenated rows.
+
+    Parameters
+    ----------
+    module : Module
+        The network, ``(n, d) -> (n, K)`` logits.
+    x, label, sample_weight : Tensor of shape (n, d), (n,), (n,)
+        The mini-batch. The classification loss is its weighted mean.
+    batch : CounterfactualBatch or None
+        None or empty: the other three terms are zero.
+
+    Returns
+    -------
+    terms : Terms
+    logits : Tensor of shape (n, K)
+        Of the rows of ``x``.
+
+    Notes
+    -----
+    ``L = CE(M(x), y) + lambda_div mean[E(x+, y+) - E(x', y+)]
+    + lambda_adv CE(M(x_nascent), y) + lambda_reg mean[E(x+, y+)^2 + E(x', y+)^2]``
+
+    References
+    ----------
+    P. Altmeyer et al., "Counterfactual training: teaching models plausible and
+    actionable explanations", arXiv:2601.16205.
+    """
+    if batch is None or len(batch) == 0:
+        logits = module(x)
+        zero = logits.new_zeros(())
+        return Terms(_mean_loss(logits, label, sample_weight), zero, zero, zero), logits
+    m = len(batch)
+    every = module(torch.cat([x, batch.real, batch.found, batch.nascent]))
+    logits, real, found, nascent = every.split([len(x), m, m, m])
+    energy_real = energy(real, batch.target)
+    energy_found = energy(found, batch.target)
+    terms = Terms(
+        clf=_mean_loss(logits, label, sample_weight),
+        div=contrastive_divergence(energy_real, energy_found),
+        adv=adversarial_loss(nascent, batch.label),
+        reg=energy_ridge(energy_real, energy_found),
+    )
+    return terms, logits
+
+
+def total(terms: Terms, weights: Weights) -> Tensor:
+    """Weigh and add the terms; a term of weight zero is left out altogether."""
+    loss = terms.clf
+    for weight, term in zip(weights, terms[1:], strict=True):
+        if weight:
+            loss = loss + weight * term
+    return loss
+
+
+def _mean_loss(logits: Tensor, label: Tensor, sample_weight: Tensor | None) -> Tensor:
+    if sample_weight is None:
+        return cross_entropy(logits, label)
+    loss = cross_entropy(logits, label, reduction="none")
+    return (sample_weight * loss).sum() / sample_weight.sum()

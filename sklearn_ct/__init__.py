@@ -2,6 +2,7 @@
 
 from sklearn_ct._classifier import CounterfactualTrainedClassifier
 from sklearn_ct._counterfactuals import Counterfactuals
+from sklearn_ct._pipeline import explain
 
-__all__ = ["Counterfactuals", "CounterfactualTrainedClassifier"]
+__all__ = ["CounterfactualTrainedClassifier", "Counterfactuals", "explain"]
 __version__ = "0.1.0"

@@ -1,48 +1,17 @@
 """The classifier: parameters, validation, fit, predict, explain."""
 
-from contextlib import contextmanager
-from copy import deepcopy
-from numbers import Integral, Real
-
-import numpy as np
-import pandas as pd
 import torch
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state, compute_sample_weight
-from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
-from sklearn.utils.multiclass import (
-    _check_partial_fit_first_call,
-    check_classification_targets,
-)
-from sklearn.utils.validation import (
-    _check_sample_weight,
-    check_consistent_length,
-    check_is_fitted,
-    column_or_1d,
-    validate_data,
-)
+from sklearn.base import ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
 
-from sklearn_ct._encoding import TabularEncoder
 from sklearn_ct._explain import Model, explain_table
-from sklearn_ct._module import ACTIVATIONS, MLP
-from sklearn_ct._net import (
-    CounterfactualNet,
-    Progress,
-    ValidationAccuracy,
-    early_stopping,
-)
-from sklearn_ct._rules import Rules
-from sklearn_ct._table import from_polars, is_frame, is_polars, take_rows, to_polars
+from sklearn_ct._table import is_polars, to_polars
+from sklearn_ct._training import PARAMETERS, Trained
+from sklearn_ct._validation import check_X
 from sklearn_ct.generators import GENERATORS
-from sklearn_ct.losses import Weights
-
-# Real rows of each class kept in the fitted object: answers fall back on them, and
-# their implausibility is measured against them.
-N_REFERENCES = 1000
 
 
-class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
+class CounterfactualTrainedClassifier(ClassifierMixin, Trained):
     """Neural network trained so that its counterfactuals are plausible and actionable.
 
     In every epoch a gradient search generates counterfactuals of training rows. Mature
@@ -82,7 +51,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         with a value more than ten standard deviations from the mean; None: none.
     generator : {"eccco", "generic"} or BaseGenerator, default="eccco"
         The search for counterfactuals; see `sklearn_ct.generators`.
-    lambda_div, lambda_adv, lambda_reg : float, default=0.5, 0.25, 0.1
+    lambda_div, lambda_adv, lambda_reg : float, default=0.1, 0.1, 0.05
         Weights of contrastive divergence, adversarial loss and energy ridge.
         ``lambda_div=lambda_adv=0`` is conventional training.
     tau : float, default=0.5
@@ -173,40 +142,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
     True
     """
 
-    _parameter_constraints: dict = {
-        "hidden_layer_sizes": ["array-like"],
-        "activation": [StrOptions(set(ACTIVATIONS))],
-        "module": [torch.nn.Module, None],
-        "mutability": [dict, "array-like", None],
-        "domain": [StrOptions({"observed", "three_sigma"}), dict, None],
-        "categorical_features": [StrOptions({"auto"}), "array-like", None],
-        "numeric_scaling": [StrOptions({"auto", "standard", "quantile"}), None],
-        "generator": [StrOptions(set(GENERATORS)), HasMethods(["fit", "search"])],
-        "lambda_div": [Interval(Real, 0, None, closed="left")],
-        "lambda_adv": [Interval(Real, 0, None, closed="left")],
-        "lambda_reg": [Interval(Real, 0, None, closed="left")],
-        "tau": [Interval(Real, 0, 1, closed="neither")],
-        "epsilon": [Interval(Real, 0, None, closed="left")],
-        "n_counterfactuals": [
-            StrOptions({"auto"}),
-            Interval(Integral, 0, None, closed="left"),
-            Interval(RealNotInt, 0, 1, closed="right"),
-        ],
-        "burn_in": [Interval(Real, 0, 1, closed="both")],
-        "max_epochs": [Interval(Integral, 1, None, closed="left")],
-        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "lr": [Interval(Real, 0, None, closed="neither")],
-        "weight_decay": [Interval(Real, 0, None, closed="left")],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "class_weight": [StrOptions({"balanced"}), dict, None],
-        "warm_start": ["boolean"],
-        "callbacks": [list, None],
-        "device": [str],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
-    }
+    _parameter_constraints = PARAMETERS
 
     def __init__(
         self,
@@ -219,9 +155,9 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         categorical_features="auto",
         numeric_scaling="auto",
         generator="eccco",
-        lambda_div=0.5,
-        lambda_adv=0.25,
-        lambda_reg=0.1,
+        lambda_div=0.1,
+        lambda_adv=0.1,
+        lambda_reg=0.05,
         tau=0.5,
         epsilon=0.3,
         n_counterfactuals="auto",
@@ -277,249 +213,6 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
             params["generator"] = GENERATORS[generator]()
         return super().set_params(**params)
 
-    # -- training ---------------------------------------------------------------
-
-    def fit(self, X, y, sample_weight=None):
-        """Train the classifier.
-
-        Parameters
-        ----------
-        X : DataFrame or array-like of shape (n_samples, n_features)
-            Rows in the user's own columns and units, without missing values.
-        y : array-like of shape (n_samples,)
-            Class labels.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights in the classification loss.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError
-            On bad parameters or data; the previous fit, if any, stays usable.
-        """
-        self._validate_params()
-        with self._kept_on_failure():
-            again = self.warm_start and hasattr(self, "net_")
-            return self._train(X, y, sample_weight, "warm" if again else "new")
-
-    def partial_fit(self, X, y, classes=None, sample_weight=None):
-        """Train one epoch on a batch of rows.
-
-        Parameters
-        ----------
-        X, y, sample_weight
-            As in `fit`. Scales, categories and the observed domain are those of the
-            first call.
-        classes : array-like, default=None
-            All class labels; needed in the first call.
-
-        Returns
-        -------
-        self
-        """
-        self._validate_params()
-        with self._kept_on_failure():
-            first = _check_partial_fit_first_call(self, classes)
-            return self._train(X, y, sample_weight, "first" if first else "further")
-
-    @contextmanager
-    def _kept_on_failure(self):
-        state = dict(vars(self))
-        try:
-            yield
-        except BaseException:
-            vars(self).clear()
-            vars(self).update(state)
-            raise
-
-    def _train(self, X, y, sample_weight, mode):
-        """Modes: new fit, warm start, first and further partial fit."""
-        fresh = mode in ("new", "first")
-        X = self._check_X(X, y, reset=fresh)
-        labels, weight = self._check_y(X, y, sample_weight, mode)
-        if weight is not None and (weight == 0).any():
-            used = np.flatnonzero(weight)
-            X, labels, weight = take_rows(X, used), labels[used], weight[used]
-        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
-        if fresh:
-            self.encoder_ = TabularEncoder(
-                categorical_features=self.categorical_features,
-                numeric_scaling=self.numeric_scaling,
-            ).fit(X, sample_weight=weight)
-        self._rules = Rules.parse(self.encoder_, self.mutability, self.domain)
-        codes = self.encoder_.transform(X)
-        parts = [codes, labels] if weight is None else [codes, labels, weight]
-        validation = None
-        if self.early_stopping and mode in ("new", "warm"):
-            split = train_test_split(
-                *parts,
-                test_size=self.validation_fraction,
-                stratify=labels,
-                random_state=seed,
-            )
-            parts, validation = split[::2], split[1:4:2]
-        with self._seeded(seed):
-            if mode == "further":
-                net = deepcopy(self.net_)
-            else:
-                net = self._make_net(parts[0], seed, mode)
-            like = next(net.module_.parameters())
-            tensors = [torch.as_tensor(part) for part in parts]
-            net.train(
-                tensors[0].to(like),
-                tensors[1],
-                sample_weight=tensors[2].to(like) if len(tensors) > 2 else None,
-                validation=validation
-                and (
-                    torch.as_tensor(validation[0]).to(like),
-                    torch.as_tensor(validation[1]),
-                ),
-                epochs=1 if mode in ("first", "further") else self.max_epochs,
-            )
-        self.net_ = net
-        self.history_ = pd.DataFrame(
-            [{k: v for k, v in row.items() if k != "batches"} for row in net.history]
-        )
-        self.n_iter_ = len(net.history)
-        self.loss_curve_ = self.history_["train_loss"].tolist()
-        if fresh:
-            self._references = _sample(self.encoder_.read(X), labels, seed)
-        return self
-
-    def _make_net(self, codes, seed, mode):
-        n_classes, n_codes = len(self.classes_), self.encoder_.n_codes_
-        if mode == "warm":
-            module = deepcopy(self.net_.module_)
-        elif self.module is not None:
-            module = deepcopy(self.module)
-            _check_module(module, n_codes, n_classes)
-        else:
-            sizes = tuple(self.hidden_layer_sizes)
-            module = MLP(n_codes, n_classes, sizes, self.activation)
-        n = len(codes)
-        batch_size = self.batch_size
-        if batch_size == "auto":
-            batch_size = int(np.clip(n // 32, 32, 1000))
-        n_searched = self.n_counterfactuals
-        if n_searched == "auto":
-            n_searched = int(np.clip(n // 4, 1000, 5000))
-        elif not isinstance(n_searched, Integral):
-            n_searched = max(1, round(n_searched * n))
-        constraints = self._rules.constraints(self.encoder_)
-        like = next(module.parameters()).to(self.device)
-        constraints = constraints.to(like)
-        generator = self._make_generator().fit(
-            torch.as_tensor(codes).to(like), constraints=constraints, seed=seed
-        )
-        callbacks = [("accuracy", ValidationAccuracy())]
-        if self.early_stopping and mode != "first":
-            callbacks.append(("stop", early_stopping(self.n_iter_no_change)))
-        if self.verbose:
-            callbacks.append(("progress", Progress()))
-        callbacks += self.callbacks or []
-        net = CounterfactualNet(
-            module,
-            generator=generator,
-            constraints=constraints,
-            weights=Weights(self.lambda_div, self.lambda_adv, self.lambda_reg),
-            tau=self.tau,
-            epsilon=self.epsilon,
-            n_counterfactuals=n_searched,
-            first_epoch=round(self.burn_in * self.max_epochs),
-            seed=seed,
-            classes=list(range(n_classes)),
-            lr=self.lr,
-            optimizer__weight_decay=self.weight_decay,
-            max_epochs=self.max_epochs,
-            batch_size=batch_size,
-            callbacks=callbacks,
-            callbacks__print_log=None,
-            callbacks__valid_acc=None,
-            device=self.device,
-            verbose=0,
-        ).initialize()
-        if mode == "warm":
-            net.history.extend(deepcopy(list(self.net_.history)))
-        return net
-
-    def _make_generator(self, generator=None):
-        generator = self.generator if generator is None else generator
-        if isinstance(generator, str):
-            return GENERATORS[generator]()
-        return deepcopy(generator)
-
-    @contextmanager
-    def _seeded(self, seed):
-        devices = [torch.device(self.device)] if "cuda" in self.device else []
-        with torch.random.fork_rng(devices=devices):
-            torch.manual_seed(seed)
-            yield
-
-    # -- validation -------------------------------------------------------------
-
-    def _check_X(self, X, y="no_validation", *, reset):
-        if is_polars(X):
-            validate_data(self, X, y, reset=reset, skip_check_array=True)
-            X = from_polars(X)
-        elif is_frame(X):
-            validate_data(self, X, y, reset=reset, skip_check_array=True)
-        else:
-            explicit = not isinstance(self.categorical_features, str | None)
-            X = validate_data(
-                self,
-                X,
-                reset=reset,
-                dtype=None if explicit else "numeric",
-                ensure_min_samples=0 if not reset else 1,
-                **({} if isinstance(y, str) else {"y": y, "multi_output": True}),
-            )
-            if isinstance(X, tuple):
-                X = X[0]
-        if reset and not X.shape[1]:
-            raise ValueError(
-                f"Found array with 0 feature(s) (shape={X.shape}) while a minimum of "
-                "1 is required."
-            )
-        if reset and not len(X):
-            raise ValueError(
-                f"Found array with 0 sample(s) (shape={X.shape}) while a minimum of "
-                "1 is required."
-            )
-        return X
-
-    def _check_y(self, X, y, sample_weight, mode):
-        y = column_or_1d(y, warn=True)
-        check_consistent_length(X, y)
-        check_classification_targets(y)
-        if mode == "new":
-            self.classes_ = np.unique(y)
-        if len(self.classes_) < 2:
-            raise ValueError(
-                "CounterfactualTrainedClassifier needs rows of at least two classes; "
-                f"got the one class {self.classes_[0]!r}."
-            )
-        unknown = np.setdiff1d(y, self.classes_)
-        if len(unknown):
-            raise ValueError(
-                f"y has labels {unknown[:5].tolist()} that are not among the classes "
-                f"{self.classes_[:5].tolist()} of the first fit."
-            )
-        labels = np.searchsorted(self.classes_, y)
-        weight = None
-        if sample_weight is not None:
-            weight = _check_sample_weight(
-                sample_weight, np.empty((len(y), 1)), ensure_non_negative=True
-            )
-            if not weight.any():
-                raise ValueError("The sample_weight of every row is zero.")
-        if self.class_weight is not None:
-            by_class = compute_sample_weight(self.class_weight, y)
-            weight = by_class if weight is None else weight * by_class
-        return labels, weight
-
     # -- prediction -------------------------------------------------------------
 
     def encode(self, X):
@@ -535,7 +228,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
             Numbers scaled, categories one-hot encoded, in the order of the columns.
         """
         check_is_fitted(self)
-        return self.encoder_.transform(self._check_X(X, reset=False))
+        return self.encoder_.transform(check_X(self, X, reset=False))
 
     def decision_function(self, X):
         """Logits.
@@ -644,7 +337,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
             On unknown columns, labels or categories and on contradictory constraints.
         """
         check_is_fitted(self)
-        table = self._check_X(X, reset=False)
+        table = check_X(self, X, reset=False)
         result = explain_table(
             table,
             model=Model.of(self.net_.module_, self.encoder_),
@@ -670,36 +363,3 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         if is_polars(X):
             return result.map_tables(lambda table: to_polars(table, X))
         return result
-
-    def __sklearn_is_fitted__(self):
-        """Whether `fit` has finished."""
-        return hasattr(self, "net_")
-
-
-def _sample(values, labels, seed):
-    """Up to `N_REFERENCES` rows of each class, {class index: values}."""
-    order = np.random.default_rng(seed).permutation(len(values))
-    return {
-        int(k): values[order[labels[order] == k][:N_REFERENCES]]
-        for k in np.unique(labels)
-    }
-
-
-def _check_module(module, n_codes, n_classes):
-    like = next(module.parameters())
-    mode = module.training
-    try:
-        with torch.no_grad():
-            shape = tuple(module.eval()(like.new_zeros((2, n_codes))).shape)
-    except RuntimeError as error:
-        raise ValueError(
-            f"The 'module' parameter must take the encoded input of {n_codes} columns. "
-            f"It failed on it: {error}"
-        ) from error
-    module.train(mode)
-    if shape != (2, n_classes):
-        raise ValueError(
-            f"The 'module' parameter must give one logit for each of the {n_classes} "
-            f"classes, shape (n, {n_classes}). Got shape (n, "
-            f"{', '.join(map(str, shape[1:]))}) instead."
-        )

@@ -64,9 +64,7 @@ class Constraints:
         """Restrict to some rows; what holds for all rows alike stays as it is."""
         names = ("lower", "upper", "rise", "fall")
         taken = {
-            name: value[rows]
-            for name in names
-            if len(value := getattr(self, name)) > 1
+            name: value[rows] for name in names if len(value := getattr(self, name)) > 1
         }
         return replace(self, **taken) if taken else self
 

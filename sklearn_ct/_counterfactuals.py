@@ -109,7 +109,7 @@ class Counterfactuals:
         return (self[i] for i in range(len(self)))
 
     def map_tables(self, function):
-        """The same with both tables replaced by ``function(table)``."""
+        """Return the same with both tables replaced by ``function(table)``."""
         return replace(
             self,
             factuals=function(self.factuals),

@@ -1,6 +1,5 @@
 """Between the user's columns and the model's input space, and back."""
 
-from dataclasses import dataclass
 from difflib import get_close_matches
 
 import numpy as np
@@ -15,79 +14,23 @@ from sklearn.preprocessing import (
 )
 
 from sklearn_ct._table import column_names, is_frame, take_column
+from sklearn_ct._variables import (
+    Variable,
+    as_category_column,
+    block_codes,
+    check_block,
+    check_missing,
+    cut,
+    decimals_of,
+    is_category,
+    one_hot_blocks,
+    take_block,
+    to_numbers,
+)
 
 # A column whose farthest value lies more than this many standard deviations from its
 # mean is heavy-tailed; "auto" scales it by quantiles.
 HEAVY_TAIL = 10.0
-MAX_DECIMALS = 4
-
-
-@dataclass(frozen=True)
-class Variable:
-    """What a person would call a feature: a number, a category, or a one-hot block.
-
-    Attributes
-    ----------
-    name : str or int
-        Column name, or position where there are no names; a tuple for a block.
-    columns : tuple of int
-        Positions of its columns in the user's input.
-    slots : slice
-        Its columns in the model's input space.
-    categories : ndarray or None
-        None for a number; the labels (of a block: its column names) otherwise.
-    ordered : bool
-        Whether the categories have an order, so that they can rise and fall.
-    decimals : int or None
-        Decimal places of a number; 0 for whole numbers, None for no limit.
-    dtype : dtype
-        Of the user's column.
-    """
-
-    name: object
-    columns: tuple
-    slots: slice
-    categories: np.ndarray | None
-    ordered: bool
-    decimals: int | None
-    dtype: object
-
-    @property
-    def is_number(self):
-        """Whether the variable is a number rather than a choice of categories."""
-        return self.categories is None
-
-    @property
-    def is_block(self):
-        """Whether the variable stands in several 0/1 columns of the input."""
-        return len(self.columns) > 1
-
-    def round(self, values, direction=0.0):
-        """Round to the column's decimals and type, outwards along ``direction``."""
-        if self.decimals is not None:
-            factor = 10.0**self.decimals
-            scaled = np.asarray(values) * factor
-            # Values that are whole up to rounding errors stay where they are.
-            near = np.round(scaled)
-            outward = np.where(direction > 0, np.ceil(scaled), np.floor(scaled))
-            whole = np.isclose(scaled, near, rtol=0, atol=1e-6) | (direction == 0)
-            values = np.where(whole, near, outward) / factor
-        if self._is_float:
-            values = np.asarray(values).astype(self.dtype).astype(np.float64)
-        return values
-
-    def round_bound(self, values, inward):
-        """Round bounds such that no rounded value lies outside the given ones."""
-        rounded = self.round(values, inward)
-        if self._is_float:
-            beyond = (rounded - values) * inward < 0
-            next_in = np.nextafter(rounded.astype(self.dtype), self.dtype.type(inward * np.inf))
-            rounded = np.where(beyond & (self.decimals is None), next_in, rounded)
-        return rounded
-
-    @property
-    def _is_float(self):
-        return isinstance(self.dtype, np.dtype) and self.dtype.kind == "f"
 
 
 class TabularEncoder(BaseEstimator):
@@ -122,6 +65,7 @@ class TabularEncoder(BaseEstimator):
     def fit(self, X, sample_weight=None):
         """Learn variables, scales and categories from a table."""
         self.names_ = column_names(X)
+        self._types = dict(X.dtypes) if is_frame(X) else None
         layout = self._layout(X)
         self.variables_ = []
         self._ordinals = {}
@@ -179,9 +123,9 @@ class TabularEncoder(BaseEstimator):
         if chosen is None:
             return [((j,), False) for j in range(n_columns)]
         if isinstance(chosen, str):
-            categories = {(j,) for j in range(n_columns) if _is_category(X, j)}
+            categories = {(j,) for j in range(n_columns) if is_category(X, j)}
             rest = [j for j in range(n_columns) if (j,) not in categories]
-            categories |= set(_one_hot_blocks(X, rest))
+            categories |= set(one_hot_blocks(X, rest))
         else:
             categories = set()
             for entry in chosen:
@@ -189,7 +133,7 @@ class TabularEncoder(BaseEstimator):
                 parts = entry if block else [entry]
                 columns = tuple(self.position(part) for part in parts)
                 if block:
-                    self._check_block(X, columns)
+                    check_block(X, columns, self.names_)
                 categories.add(columns)
         first = {min(columns): columns for columns in categories}
         inside = {j for columns in categories for j in columns}
@@ -210,7 +154,7 @@ class TabularEncoder(BaseEstimator):
             names, categories = names, np.array(names, dtype=object)
         elif categorical:
             names = names[0]
-            self._check_missing(column, names)
+            check_missing(column, names)
             dtype = column.dtype
             if isinstance(dtype, pd.CategoricalDtype):
                 categories = dtype.categories.to_numpy()
@@ -222,12 +166,12 @@ class TabularEncoder(BaseEstimator):
                 categories=[categories],
                 handle_unknown="use_encoded_value",
                 unknown_value=-1,
-            ).fit(_as_category_column(column))
+            ).fit(as_category_column(column))
         else:
             names = names[0]
-            numbers = self._to_numbers(column, names)
-            self._check_missing(numbers, names)
-            decimals = _decimals(numbers, column.dtype)
+            numbers = to_numbers(column, names)
+            check_missing(numbers, names)
+            decimals = decimals_of(numbers, column.dtype)
         if categories is not None:
             size = len(categories)
         return Variable(
@@ -286,28 +230,28 @@ class TabularEncoder(BaseEstimator):
             if not np.isfinite(values[:, numbers]).all():
                 bad = ~np.isfinite(values[:, numbers]).all(axis=0)
                 first = numbers[int(np.argmax(bad))]
-                self._check_missing(values[:, first], self.variables_[first].name)
+                check_missing(values[:, first], self.variables_[first].name)
         for j, variable in enumerate(self.variables_):
             if variable.is_block:
-                values[:, j] = _block_codes(_block(X, variable.columns))
+                values[:, j] = block_codes(take_block(X, variable.columns))
             elif not variable.is_number:
                 values[:, j] = self._category_codes(X, variable)
             elif not (isinstance(X, np.ndarray) and X.dtype.kind in "fiub"):
                 column = take_column(X, variable.columns[0])
-                values[:, j] = self._to_numbers(column, variable.name)
-                self._check_missing(values[:, j], variable.name)
+                values[:, j] = to_numbers(column, variable.name)
+                check_missing(values[:, j], variable.name)
         return values
 
     def _category_codes(self, X, variable):
         column = take_column(X, variable.columns[0])
-        self._check_missing(column, variable.name)
+        check_missing(column, variable.name)
         ordinal = self._ordinals[variable.columns[0]]
-        codes = ordinal.transform(_as_category_column(column))[:, 0]
+        codes = ordinal.transform(as_category_column(column))[:, 0]
         if (codes < 0).any():
             unknown = pd.unique(np.asarray(column)[codes < 0])
             raise ValueError(
-                f"Found unknown categories {_cut(unknown)} in column "
-                f"{variable.name!r}; fit saw {_cut(variable.categories)}."
+                f"Found unknown categories {cut(unknown)} in column "
+                f"{variable.name!r}; fit saw {cut(variable.categories)}."
             )
         return codes
 
@@ -327,7 +271,7 @@ class TabularEncoder(BaseEstimator):
         codes = self.embed(self.read(X))
         for variable in self.variables_:
             if variable.is_block:
-                codes[:, variable.slots] = _block(X, variable.columns)
+                codes[:, variable.slots] = take_block(X, variable.columns)
         return codes
 
     # -- codes -> values -> table -----------------------------------------------
@@ -342,7 +286,26 @@ class TabularEncoder(BaseEstimator):
                 values[:, j] = codes[:, variable.slots].argmax(axis=1)
         return values
 
-    def write(self, values, X, rows):
+    def table(self, values):
+        """Table of values alone, in the container and the types that `fit` saw."""
+        columns = {}
+        for j, variable in enumerate(self.variables_):
+            if variable.is_block:
+                one_hot = values[:, [j]] == np.arange(len(variable.columns))
+                for k, position in enumerate(variable.columns):
+                    columns[position] = one_hot[:, k].astype(float)
+            elif variable.is_number:
+                columns[variable.columns[0]] = variable.round(values[:, j])
+            else:
+                codes = values[:, j].astype(int)
+                columns[variable.columns[0]] = variable.categories[codes]
+        frame = pd.DataFrame({j: columns[j] for j in range(len(self.names_))})
+        if not self._types:
+            return frame.to_numpy()
+        frame.columns = self.names_
+        return frame.astype(self._types)
+
+    def write(self, values, X, rows, factual=None):
         """Table of values with the container, names, types and index of ``X[rows]``.
 
         Parameters
@@ -352,12 +315,11 @@ class TabularEncoder(BaseEstimator):
             Cells whose value did not change are copied from here.
         rows : ndarray of shape (m,)
             The row of ``X`` that each row of ``values`` belongs to.
+        factual : ndarray of shape (m, n_variables), optional
+            Values of ``X[rows]``.
         """
-        factual = self.read(X)[rows]
-        if is_frame(X):
-            table = X.iloc[rows].copy()
-        else:
-            table = np.array(X[rows])
+        factual = self.read(X)[rows] if factual is None else factual
+        table = X.iloc[rows].copy() if is_frame(X) else np.array(X[rows])
         for j, variable in enumerate(self.variables_):
             changed = np.flatnonzero(values[:, j] != factual[:, j])
             if not len(changed):
@@ -428,48 +390,6 @@ class TabularEncoder(BaseEstimator):
         codes[infinite] = self.spread(bounds)[infinite]
         return np.where(self.groups_ >= 0, categories, codes)
 
-    # -- checks -----------------------------------------------------------------
-
-    def _to_numbers(self, column, name):
-        dtype = column.dtype
-        if isinstance(dtype, np.dtype) and dtype.kind == "c":
-            raise ValueError(f"Complex data not supported: column {name!r}.")
-        try:
-            return np.asarray(
-                column.to_numpy(dtype=np.float64, na_value=np.nan)
-                if isinstance(column, pd.Series)
-                else column.astype(np.float64)
-            )
-        except (TypeError, ValueError) as error:
-            raise ValueError(
-                f"Column {name!r} of type {dtype} is neither a number nor a category. "
-                "Convert it, or list it in categorical_features."
-            ) from error
-
-    def _check_missing(self, column, name):
-        missing = pd.isna(column)
-        if np.any(missing):
-            kind = "NaN"
-        elif np.asarray(column).dtype.kind == "f" and not np.isfinite(column).all():
-            kind = "infinity"
-        else:
-            return
-        raise ValueError(
-            f"Input X contains {kind} in column {name!r}. "
-            "CounterfactualTrainedClassifier does not accept missing values encoded "
-            "as NaN, nor infinite ones: put an imputer in front of it, for example "
-            "sklearn.impute.SimpleImputer in a Pipeline."
-        )
-
-    def _check_block(self, X, columns):
-        block = _block(X, columns)
-        if not (np.isin(block, (0, 1)).all() and (block.sum(axis=1) == 1).all()):
-            names = _cut([self.names_[j] for j in columns])
-            raise ValueError(
-                f"The columns {names} of categorical_features are not one-hot: every "
-                "row must have a single 1 and zeros otherwise."
-            )
-
 
 def _make_scaler(kind, n_rows):
     if kind == "identity":
@@ -488,75 +408,6 @@ def _make_scaler(kind, n_rows):
     )
 
 
-def _is_category(X, j):
-    if not is_frame(X):
-        return False
-    dtype = X.dtypes.iloc[j]
-    if isinstance(dtype, pd.CategoricalDtype) or pd.api.types.is_bool_dtype(dtype):
-        return True
-    if pd.api.types.is_numeric_dtype(dtype):
-        return False
-    return pd.api.types.infer_dtype(X.iloc[:, j], skipna=True) in ("string", "boolean")
-
-
-def _as_category_column(column):
-    cells = np.asarray(column)
-    return (cells if cells.dtype.kind in "fiub" else cells.astype(object)).reshape(
-        -1, 1
-    )
-
-
-def _block(X, columns):
-    if is_frame(X):
-        return X.iloc[:, list(columns)].to_numpy(dtype=np.float64)
-    return np.asarray(X[:, list(columns)], dtype=np.float64)
-
-
-def _block_codes(block):
-    one_hot = np.isin(block, (0, 1)).all(axis=1) & (block.sum(axis=1) == 1)
-    return np.where(one_hot, block.argmax(axis=1), -1)
-
-
-def _one_hot_blocks(X, candidates):
-    """Runs of neighbouring 0/1 columns that sum to 1 in every row."""
-    binary, constant = {}, {}
-    for j in candidates:
-        column = take_column(X, j)
-        cells = np.asarray(column)
-        if cells.dtype.kind not in "fiub" or not len(cells):
-            continue
-        if np.isin(cells[:100], (0, 1)).all() and np.isin(cells, (0, 1)).all():
-            binary[j] = cells.astype(np.int64)
-            constant[j] = cells.min() == cells.max()
-    blocks = []
-    j, n_columns = 0, max(candidates, default=-1) + 1
-    while j < n_columns:
-        stop = j
-        if j in binary and not constant[j]:
-            total = np.zeros_like(binary[j])
-            while stop in binary and total.min() == 0 and total.max() <= 1:
-                total = total + binary[stop]
-                stop += 1
-            if total.min() == 1 and total.max() == 1:
-                blocks.append(tuple(range(j, stop)))
-                j = stop
-                continue
-        j += 1
-    return blocks
-
-
-def _decimals(numbers, dtype):
-    """Decimal places that all numbers of a column share, None beyond the limit."""
-    if pd.api.types.is_integer_dtype(dtype) or pd.api.types.is_bool_dtype(dtype):
-        return 0
-    tolerance = 1e-9 if np.dtype(dtype.name.lower()) == np.float64 else 1e-6
-    for decimals in range(MAX_DECIMALS + 1):
-        rounded = np.round(numbers, decimals)
-        if np.allclose(numbers, rounded, rtol=tolerance, atol=0):
-            return decimals
-    return None
-
-
 def _put(table, rows, position, cells):
     if not is_frame(table):
         table[rows, position] = cells
@@ -566,9 +417,3 @@ def _put(table, rows, position, cells):
         cells = pd.array(cells).astype(column.dtype)
     column.iloc[rows] = cells
     table.isetitem(position, column)
-
-
-def _cut(items, limit=5):
-    items = list(items)
-    shown = ", ".join(repr(getattr(item, "item", lambda i=item: i)()) for item in items[:limit])
-    return f"[{shown}{', ...' if len(items) > limit else ''}]"

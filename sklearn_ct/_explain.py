@@ -1,6 +1,5 @@
 """One call of `explain`: targets, rules, rows in blocks, answers written back."""
 
-from dataclasses import replace
 from numbers import Integral, Real
 
 import numpy as np
@@ -9,9 +8,10 @@ from joblib import Parallel, delayed
 from sklearn.utils import check_random_state
 from tqdm.auto import tqdm
 
+from sklearn_ct._bounds import Bounds
 from sklearn_ct._counterfactuals import Counterfactuals
 from sklearn_ct._recourse import Model, Options, cost_parts, distance, find
-from sklearn_ct._rules import Bounds, Rules
+from sklearn_ct._rules import Rules
 
 __all__ = ["Model", "explain_table"]
 
@@ -120,7 +120,7 @@ def explain_table(
 
 
 def _answer(model, bounds, target, options, references, k, seed):
-    """The ``k`` answers of a block of rows, cheapest first."""
+    """Find the ``k`` answers of a block of rows, cheapest first."""
     task = (model, bounds, target, options, references)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

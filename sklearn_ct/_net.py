@@ -16,6 +16,9 @@ from sklearn_ct.losses import CounterfactualBatch, Terms, Weights, objective, to
 __all__ = ["CounterfactualNet", "NonFiniteLossWarning", "one_thread"]
 
 
+CONVENTIONAL = Weights(0.0, 0.0, 0.0)
+
+
 class NonFiniteLossWarning(UserWarning):
     """A mini-batch with a loss that is not finite was left out of the training."""
 
@@ -56,7 +59,7 @@ class CounterfactualNet(NeuralNetClassifier):
         *,
         generator=None,
         constraints=None,
-        weights=Weights(0.0, 0.0, 0.0),
+        weights=CONVENTIONAL,
         tau=0.5,
         epsilon=0.3,
         n_counterfactuals=0,
@@ -199,7 +202,7 @@ class CounterfactualNet(NeuralNetClassifier):
         return CounterfactualBatch(real, found, paths.nascent, target, label)
 
     def _positives(self, X, y, target):
-        """A real row of each target class, drawn uniformly; False where none is."""
+        """Draw a real row of each target class uniformly; False where none is."""
         order = torch.argsort(y, stable=True)
         counts = torch.bincount(y, minlength=int(target.max()) + 1)
         first = counts.cumsum(0) - counts
@@ -280,7 +283,9 @@ class Progress(Callback):
         """Advance it, with the loss and the share of mature searches."""
         row = net.history[-1]
         shown = {"loss": row.get("train_loss"), "mature": row.get("mature_share")}
-        self.bar_.set_postfix({k: f"{v:.3f}" for k, v in shown.items() if v is not None})
+        self.bar_.set_postfix(
+            {k: f"{v:.3f}" for k, v in shown.items() if v is not None}
+        )
         self.bar_.update()
 
     def on_train_end(self, net, X=None, y=None, **kwargs):

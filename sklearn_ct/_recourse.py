@@ -8,7 +8,6 @@ import torch
 from scipy.special import logsumexp
 
 from sklearn_ct._net import one_thread
-from sklearn_ct._rules import Bounds
 
 # A target must lead by this much in logits: rounding errors must not flip it back.
 MARGIN = 1e-9
@@ -141,13 +140,11 @@ class _Task:
         self.still = STILL * np.nan_to_num(self.codec.scale_, nan=0.0)
 
     def take(self, rows, freeze=None):
-        """The same for some rows, optionally with variables frozen."""
+        """Make the same task for some rows, optionally with variables frozen."""
         bounds = self.bounds.take(rows)
         if freeze is not None:
             bounds = bounds.freeze(freeze)
-        return _Task(
-            self.model, bounds, self.target[rows], self.options, self.floor
-        )
+        return _Task(self.model, bounds, self.target[rows], self.options, self.floor)
 
     def run(self, references):
         """Values and statuses of all rows."""
@@ -275,7 +272,9 @@ class _Task:
         part = self.take(rows)
         far, near = np.ones(len(rows)), np.zeros(len(rows))
         codes = self.codec.embed(values[rows])
-        home = self.codec.embed(np.where(moved[rows], part.bounds.factual, values[rows]))
+        home = self.codec.embed(
+            np.where(moved[rows], part.bounds.factual, values[rows])
+        )
         for _ in range(BISECTIONS):
             middle = (far + near) / 2
             trial = self.codec.values(home + middle[:, None] * (codes - home))
@@ -317,7 +316,7 @@ def distance(codec, values, factual, options):
 
 
 def _why(codec, bounds):
-    """A sentence for each row, should none be found."""
+    """Give a sentence for each row, should none be found."""
     names = np.array([str(v.name) for v in codec.variables_], dtype=object)
     reasons = np.empty(len(bounds.factual), dtype=object)
     conflict, frozen = bounds.conflict, bounds.frozen

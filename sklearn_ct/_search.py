@@ -200,9 +200,7 @@ class _Walk:
             else:
                 exit_ = _exit_point(self.x, self.previous, state, epsilon)
                 point = torch.where(inside.unsqueeze(1), state, exit_)
-                self.nascent = torch.where(
-                    self.left.unsqueeze(1), self.nascent, point
-                )
+                self.nascent = torch.where(self.left.unsqueeze(1), self.nascent, point)
                 self.left = self.left | ~inside
         self.previous = state
 

@@ -1,6 +1,5 @@
 """Containers: what `fit` saw is what `explain` returns."""
 
-import numpy as np
 import pandas as pd
 
 
@@ -53,5 +52,5 @@ def take_column(X, position):
 
 
 def take_rows(X, rows):
-    """Some rows, in the container of ``X``."""
+    """Take some rows, in the container of ``X``."""
     return X.iloc[rows] if is_frame(X) else X[rows]

@@ -7,8 +7,8 @@ same generator serves training and explaining.
 from numbers import Integral, Real
 
 from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import Interval, StrOptions
 
+from sklearn_ct._compat import Interval, StrOptions
 from sklearn_ct._search import search
 from sklearn_ct.losses import energy
 

@@ -1,0 +1,127 @@
+"""scikit-learn's transformers, inverted column by column."""
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator
+from sklearn.compose import ColumnTransformer
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder
+
+from sklearn_ct._table import is_frame
+
+
+def invert(name, step, table, columns):
+    """Invert one transformer, giving a frame with ``columns``.
+
+    Parameters
+    ----------
+    name : str
+        Of the step, for the error.
+    step : transformer
+        Fitted.
+    table : DataFrame or ndarray of shape (n, n_outputs)
+        What the step gave.
+    columns : list
+        Names of the step's input columns.
+
+    Returns
+    -------
+    DataFrame of shape (n, len(columns))
+        Columns that the step dropped are missing values.
+
+    Raises
+    ------
+    ValueError
+        Where the step cannot be inverted.
+    """
+    cells = table.to_numpy() if is_frame(table) else np.asarray(table)
+    if step is None or isinstance(step, str):
+        return pd.DataFrame(cells, columns=columns)
+    if isinstance(step, Pipeline):
+        inner = [s for s in step.steps if not (s[1] is None or isinstance(s[1], str))]
+        inputs = [columns]
+        for _, part in inner[:-1]:
+            inputs.append(output_columns(part, inputs[-1]))
+        for (part_name, part), names in zip(inner[::-1], inputs[::-1], strict=True):
+            table = invert(f"{name}__{part_name}", part, table, names)
+        return table if inner else pd.DataFrame(cells, columns=columns)
+    if isinstance(step, ColumnTransformer):
+        frame = pd.DataFrame(index=range(len(cells)), columns=columns, dtype=object)
+        for part_name, part, part_columns in step.transformers_:
+            slots = step.output_indices_[part_name]
+            if isinstance(part, str) and part == "drop":
+                continue
+            names = selected(step, part_columns, columns)
+            if not len(names) or slots.stop == slots.start:
+                continue
+            back = invert(f"{name}__{part_name}", part, cells[:, slots], names)
+            for column in names:
+                frame[column] = back[column].to_numpy()
+        return frame
+    if hasattr(step, "get_support"):
+        frame = pd.DataFrame(index=range(len(cells)), columns=columns, dtype=object)
+        for k, j in enumerate(step.get_support(indices=True)):
+            frame[columns[j]] = cells[:, k]
+        return frame
+    if hasattr(step, "statistics_") and not getattr(step, "add_indicator", False):
+        # An imputer leaves what is there as it is.
+        return pd.DataFrame(cells, columns=columns)
+    one_way = isinstance(step, FunctionTransformer) and (
+        step.func is not None and step.inverse_func is None
+    )
+    if one_way or not hasattr(step, "inverse_transform"):
+        raise ValueError(
+            f"The step {name!r} of the pipeline ({type_name(step)}) cannot be inverted, so "
+            "the answer cannot be given in the pipeline's input columns. Use a "
+            "transformer with inverse_transform (for FunctionTransformer: set "
+            "inverse_func)."
+        )
+    if not isinstance(step, OneHotEncoder | OrdinalEncoder):
+        cells = cells.astype(float)
+    back = step.inverse_transform(cells)
+    back = back.to_numpy() if is_frame(back) else np.asarray(back)
+    return pd.DataFrame(back, columns=columns)
+
+
+def output_columns(step, columns):
+    """Names of what a step gives."""
+    try:
+        return list(step.get_feature_names_out([str(name) for name in columns]))
+    except (AttributeError, ValueError, TypeError):
+        return list(range(getattr(step, "n_features_in_", len(columns))))
+
+
+def selected(transformer, chosen, columns):
+    """Names of the columns that a part of a ColumnTransformer takes."""
+    if callable(chosen):
+        chosen = transformer._columns
+    if isinstance(chosen, str):
+        return [chosen]
+    if isinstance(chosen, slice):
+        return columns[chosen]
+    chosen = list(np.atleast_1d(np.asarray(chosen, dtype=object)))
+    if chosen and all(isinstance(c, bool | np.bool_) for c in chosen):
+        return [name for name, c in zip(columns, chosen, strict=True) if c]
+    return [c if c in columns else columns[c] for c in chosen]
+
+
+def categories_of(steps, columns, found):
+    """Categories of the columns that encoders take, {column: (labels, ordered)}."""
+    for _, step in steps:
+        if isinstance(step, OneHotEncoder | OrdinalEncoder):
+            ordered = isinstance(step, OrdinalEncoder)
+            for name, labels in zip(columns, step.categories_, strict=False):
+                known = [label for label in labels if not pd.isna(label)]
+                found.setdefault(name, (known, ordered))
+        elif isinstance(step, Pipeline):
+            categories_of(step.steps, columns, found)
+        elif isinstance(step, ColumnTransformer):
+            for name, part, chosen in step.transformers_:
+                if isinstance(part, BaseEstimator):
+                    names = selected(step, chosen, columns)
+                    categories_of([(name, part)], names, found)
+
+
+def type_name(estimator):
+    """Name of the class."""
+    return type(estimator).__name__

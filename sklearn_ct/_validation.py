@@ -1,0 +1,116 @@
+"""Checks of what users hand over, in scikit-learn's words."""
+
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from sklearn.utils import compute_sample_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import (
+    check_consistent_length,
+    column_or_1d,
+    validate_data,
+)
+
+from sklearn_ct._compat import check_sample_weight
+from sklearn_ct._table import from_polars, is_frame, is_polars
+
+
+def check_X(estimator, X, y="no_validation", *, reset):
+    """Validate rows: a pandas frame, or an array.
+
+    Polars frames become pandas ones; cells are looked at by the encoder.
+    """
+    if is_polars(X):
+        validate_data(estimator, X, y, reset=reset, skip_check_array=True)
+        X = from_polars(X)
+    elif is_frame(X):
+        validate_data(estimator, X, y, reset=reset, skip_check_array=True)
+    else:
+        explicit = not isinstance(estimator.categorical_features, str | None)
+        X = validate_data(
+            estimator,
+            X,
+            reset=reset,
+            dtype=None if explicit else "numeric",
+            ensure_min_samples=0 if not reset else 1,
+            **({} if isinstance(y, str) else {"y": y, "multi_output": True}),
+        )
+        if isinstance(X, tuple):
+            X = X[0]
+    if reset and not X.shape[1]:
+        raise ValueError(
+            f"Found array with 0 feature(s) (shape={X.shape}) while a minimum of "
+            "1 is required."
+        )
+    if reset and not len(X):
+        raise ValueError(
+            f"Found array with 0 sample(s) (shape={X.shape}) while a minimum of "
+            "1 is required."
+        )
+    return X
+
+
+def check_y(estimator, X, y, sample_weight, reset):
+    """Validate labels and weights: class indices, weights or None."""
+    y = column_or_1d(y, warn=True)
+    check_consistent_length(X, y)
+    check_classification_targets(y)
+    if reset:
+        estimator.classes_ = np.unique(y)
+    if len(estimator.classes_) < 2:
+        raise ValueError(
+            "CounterfactualTrainedClassifier needs rows of at least two classes; "
+            f"got the one class {estimator.classes_[0]!r}."
+        )
+    unknown = np.setdiff1d(y, estimator.classes_)
+    if len(unknown):
+        raise ValueError(
+            f"y has labels {unknown[:5].tolist()} that are not among the classes "
+            f"{estimator.classes_[:5].tolist()} of the first fit."
+        )
+    labels = np.searchsorted(estimator.classes_, y)
+    weight = None
+    if sample_weight is not None:
+        weight = check_sample_weight(
+            sample_weight, np.empty((len(y), 1)), ensure_non_negative=True
+        )
+        if not weight.any():
+            raise ValueError("The sample_weight of every row is zero.")
+    if estimator.class_weight is not None:
+        by_class = compute_sample_weight(estimator.class_weight, y)
+        weight = by_class if weight is None else weight * by_class
+    return labels, weight
+
+
+def check_module(module, n_codes, n_classes):
+    """Raise where a module does not map the encoded input to the classes."""
+    like = next(module.parameters())
+    mode = module.training
+    try:
+        with torch.no_grad():
+            shape = tuple(module.eval()(like.new_zeros((2, n_codes))).shape)
+    except RuntimeError as error:
+        raise ValueError(
+            f"The 'module' parameter must take the encoded input of {n_codes} columns. "
+            f"It failed on it: {error}"
+        ) from error
+    module.train(mode)
+    if shape != (2, n_classes):
+        raise ValueError(
+            f"The 'module' parameter must give one logit for each of the {n_classes} "
+            f"classes, shape (n, {n_classes}). Got shape (n, "
+            f"{', '.join(map(str, shape[1:]))}) instead."
+        )
+
+
+@contextmanager
+def kept_on_failure(estimator):
+    """Put the previous fit back where a new one fails."""
+    state = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(state)
+        raise

@@ -101,18 +101,14 @@ class Constraints:
         """
         if not self.one_way:
             return self
-        place = self._place(x)
         lower = torch.where(self.fall, self.lower, torch.maximum(self.lower, x))
         lower = torch.where(self.rise, lower, torch.minimum(lower, x))
         upper = torch.where(self.rise, self.upper, torch.minimum(self.upper, x))
         upper = torch.where(self.fall, upper, torch.maximum(upper, x))
-        # A category is open when its place in the order is on the allowed side.
-        open_ = ((self.rank >= place) | self.fall) & ((self.rank <= place) | self.rise)
         frozen = ~self.rise & ~self.fall
-        lower = torch.where(self.is_group & ~frozen, self.lower, lower)
-        upper = torch.where(
-            self.is_group & ~frozen, torch.where(open_, self.upper, 0.0), upper
-        )
+        if bool(self.is_group.any()):
+            lower = torch.where(self.is_group, self.lower, lower)
+            upper = torch.where(self.is_group, self._open(x), upper)
         return replace(
             self,
             lower=torch.where(frozen, x, lower),
@@ -160,6 +156,15 @@ class Constraints:
             if torch.equal(keep, active):
                 return moved * kept
             active = keep
+
+    def _open(self, x: Tensor) -> Tensor:  # (n, d)
+        # A category is open when its place in the order is on the allowed side; where
+        # that and the domain leave none, the factual's is.
+        place = self._place(x)
+        open_ = ((self.rank >= place) | self.fall) & ((self.rank <= place) | self.rise)
+        upper = torch.where(self.is_group & open_, self.upper, 0.0)
+        none = upper @ self.membership @ self.membership.T == 0
+        return torch.where(none, x, upper)
 
     def _place(self, x: Tensor) -> Tensor:  # (n, d)
         # A number's place is its value, a category's its rank; the mean rank of a

@@ -13,17 +13,14 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
-from sklearn_ct._table import column_names, is_frame, take_column
+from sklearn_ct._table import column_names, is_frame, put_cells, take_column
 from sklearn_ct._variables import (
-    Variable,
     as_category_column,
     block_codes,
-    check_block,
     check_missing,
     cut,
-    decimals_of,
-    is_category,
-    one_hot_blocks,
+    describe,
+    layout,
     take_block,
     to_numbers,
 )
@@ -66,14 +63,19 @@ class TabularEncoder(BaseEstimator):
         """Learn variables, scales and categories from a table."""
         self.names_ = column_names(X)
         self._types = dict(X.dtypes) if is_frame(X) else None
-        layout = self._layout(X)
         self.variables_ = []
         self._ordinals = {}
         start = 0
-        for columns, categorical in layout:
-            variable = self._describe(X, columns, categorical, start)
+        for columns, categorical in layout(X, self.categorical_features, self.position):
+            variable = describe(X, self.names_, columns, categorical, start)
             self.variables_.append(variable)
             start = variable.slots.stop
+            if categorical and not variable.is_block:
+                self._ordinals[columns[0]] = OrdinalEncoder(
+                    categories=[variable.categories.astype(object)],
+                    handle_unknown="use_encoded_value",
+                    unknown_value=-1,
+                ).fit(as_category_column(take_column(X, columns[0])))
         self.n_codes_ = start
         values = self.read(X)
         numbers = self.numbers_
@@ -87,18 +89,20 @@ class TabularEncoder(BaseEstimator):
 
     def _fit_numbers(self, values, numbers, sample_weight):
         statistics = np.full((4, len(numbers)), np.nan)
-        columns = values[:, numbers]
-        scaler = StandardScaler().fit(columns, sample_weight=sample_weight)
-        deviation = np.sqrt(scaler.var_)
-        statistics[:, numbers] = (
-            columns.min(axis=0),
-            columns.max(axis=0),
-            scaler.mean_,
-            deviation,
-        )
+        if numbers.any():
+            columns = values[:, numbers]
+            scaler = StandardScaler().fit(columns, sample_weight=sample_weight)
+            statistics[:, numbers] = (
+                columns.min(axis=0),
+                columns.max(axis=0),
+                scaler.mean_,
+                np.sqrt(scaler.var_),
+            )
         self.lower_, self.upper_, self.mean_, self.scale_ = statistics
         reach = np.maximum(self.upper_ - self.mean_, self.mean_ - self.lower_)
-        heavy = numbers & (reach > HEAVY_TAIL * self.scale_)
+        # A constant column has no tail, whatever the rounding error of its mean.
+        varies = self.upper_ > self.lower_
+        heavy = varies & (reach > HEAVY_TAIL * self.scale_)
         by_quantile = {"quantile": numbers, "auto": heavy}.get(
             self.numeric_scaling, np.zeros_like(numbers)
         )
@@ -116,74 +120,6 @@ class TabularEncoder(BaseEstimator):
                 slots = np.array([self.variables_[j].slots.start for j in index])
                 self._scalers.append((index, slots, scaler))
 
-    def _layout(self, X):
-        """Input columns of each variable, in their order, and which are categories."""
-        n_columns = len(self.names_)
-        chosen = self.categorical_features
-        if chosen is None:
-            return [((j,), False) for j in range(n_columns)]
-        if isinstance(chosen, str):
-            categories = {(j,) for j in range(n_columns) if is_category(X, j)}
-            rest = [j for j in range(n_columns) if (j,) not in categories]
-            categories |= set(one_hot_blocks(X, rest))
-        else:
-            categories = set()
-            for entry in chosen:
-                block = isinstance(entry, list | tuple | np.ndarray)
-                parts = entry if block else [entry]
-                columns = tuple(self.position(part) for part in parts)
-                if block:
-                    check_block(X, columns, self.names_)
-                categories.add(columns)
-        first = {min(columns): columns for columns in categories}
-        inside = {j for columns in categories for j in columns}
-        layout = []
-        for j in range(n_columns):
-            if j in first:
-                layout.append((first[j], True))
-            elif j not in inside:
-                layout.append(((j,), False))
-        return layout
-
-    def _describe(self, X, columns, categorical, start):
-        names = tuple(self.names_[j] for j in columns)
-        column = take_column(X, columns[0])
-        ordered, decimals, categories = False, None, None
-        size = 1
-        if len(columns) > 1:
-            names, categories = names, np.array(names, dtype=object)
-        elif categorical:
-            names = names[0]
-            check_missing(column, names)
-            dtype = column.dtype
-            if isinstance(dtype, pd.CategoricalDtype):
-                categories = dtype.categories.to_numpy()
-                ordered = bool(dtype.ordered)
-            else:
-                categories = np.unique(np.asarray(column))
-                ordered = pd.api.types.is_bool_dtype(dtype)
-            self._ordinals[columns[0]] = OrdinalEncoder(
-                categories=[categories],
-                handle_unknown="use_encoded_value",
-                unknown_value=-1,
-            ).fit(as_category_column(column))
-        else:
-            names = names[0]
-            numbers = to_numbers(column, names)
-            check_missing(numbers, names)
-            decimals = decimals_of(numbers, column.dtype)
-        if categories is not None:
-            size = len(categories)
-        return Variable(
-            name=names,
-            columns=columns,
-            slots=slice(start, start + size),
-            categories=categories,
-            ordered=ordered,
-            decimals=decimals,
-            dtype=column.dtype,
-        )
-
     def position(self, column):
         """Position of a column given by name or position.
 
@@ -192,11 +128,15 @@ class TabularEncoder(BaseEstimator):
         ValueError
             Where there is no such column; it suggests the nearest name.
         """
-        if column in self.names_:
-            return self.names_.index(column)
         n = len(self.names_)
-        if isinstance(column, int | np.integer) and -n <= column < n:
-            return int(column) % n
+        if not isinstance(column, bool | np.bool_):
+            if column in self.names_:
+                return self.names_.index(column)
+            # Where the names are numbers themselves, a number is a name.
+            named = self._types and not all(isinstance(c, str) for c in self.names_)
+            whole = isinstance(column, int | np.integer)
+            if whole and -n <= column < n and not named:
+                return int(column) % n
         close = get_close_matches(str(column), [str(name) for name in self.names_], 1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
         known = ", ".join(repr(name) for name in self.names_[:5])
@@ -223,20 +163,24 @@ class TabularEncoder(BaseEstimator):
             column.
         """
         values = np.empty((len(X), len(self.variables_)))
-        if isinstance(X, np.ndarray) and X.dtype.kind in "fiub":
+        plain = isinstance(X, np.ndarray) and X.dtype.kind in "fiub"
+        if plain:
+            finite = np.isfinite(X).all(axis=0)
+            if not finite.all():
+                first = int(np.argmin(finite))
+                check_missing(X[:, first], self.names_[first])
             numbers = [j for j, v in enumerate(self.variables_) if v.is_number]
             where = [self.variables_[j].columns[0] for j in numbers]
             values[:, numbers] = X[:, where]
-            if not np.isfinite(values[:, numbers]).all():
-                bad = ~np.isfinite(values[:, numbers]).all(axis=0)
-                first = numbers[int(np.argmax(bad))]
-                check_missing(values[:, first], self.variables_[first].name)
         for j, variable in enumerate(self.variables_):
             if variable.is_block:
-                values[:, j] = block_codes(take_block(X, variable.columns))
+                block = take_block(X, variable.columns)
+                for cells, position in zip(block.T, variable.columns, strict=True):
+                    check_missing(cells, self.names_[position])
+                values[:, j] = block_codes(block)
             elif not variable.is_number:
                 values[:, j] = self._category_codes(X, variable)
-            elif not (isinstance(X, np.ndarray) and X.dtype.kind in "fiub"):
+            elif not plain:
                 column = take_column(X, variable.columns[0])
                 values[:, j] = to_numbers(column, variable.name)
                 check_missing(values[:, j], variable.name)
@@ -245,6 +189,8 @@ class TabularEncoder(BaseEstimator):
     def _category_codes(self, X, variable):
         column = take_column(X, variable.columns[0])
         check_missing(column, variable.name)
+        if not len(column):
+            return np.empty(0)
         ordinal = self._ordinals[variable.columns[0]]
         codes = ordinal.transform(as_category_column(column))[:, 0]
         if (codes < 0).any():
@@ -258,7 +204,7 @@ class TabularEncoder(BaseEstimator):
     def embed(self, values):
         """Codes of values, float64 of shape (n, n_codes)."""
         codes = np.zeros((len(values), self.n_codes_))
-        for index, slots, scaler in self._scalers:
+        for index, slots, scaler in self._scalers if len(values) else ():
             codes[:, slots] = scaler.transform(values[:, index])
         for j, variable in enumerate(self.variables_):
             if not variable.is_number:
@@ -279,7 +225,7 @@ class TabularEncoder(BaseEstimator):
     def values(self, codes):
         """Values nearest to codes: numbers unscaled, the largest category chosen."""
         values = np.empty((len(codes), len(self.variables_)))
-        for index, slots, scaler in self._scalers:
+        for index, slots, scaler in self._scalers if len(codes) else ():
             values[:, index] = scaler.inverse_transform(codes[:, slots])
         for j, variable in enumerate(self.variables_):
             if not variable.is_number:
@@ -294,11 +240,10 @@ class TabularEncoder(BaseEstimator):
                 one_hot = values[:, [j]] == np.arange(len(variable.columns))
                 for k, position in enumerate(variable.columns):
                     columns[position] = one_hot[:, k].astype(float)
-            elif variable.is_number:
-                columns[variable.columns[0]] = variable.round(values[:, j])
             else:
-                codes = values[:, j].astype(int)
-                columns[variable.columns[0]] = variable.categories[codes]
+                new = values[:, j]
+                new = variable.round(new) if variable.is_number else new
+                columns[variable.columns[0]] = variable.cells(new)
         frame = pd.DataFrame({j: columns[j] for j in range(len(self.names_))})
         if not self._types:
             return frame.to_numpy()
@@ -328,12 +273,10 @@ class TabularEncoder(BaseEstimator):
             if variable.is_block:
                 cells = np.eye(len(variable.columns))[new.astype(int)]
                 for k, position in enumerate(variable.columns):
-                    _put(table, changed, position, cells[:, k])
-            elif variable.is_number:
-                _put(table, changed, variable.columns[0], new)
+                    put_cells(table, changed, position, cells[:, k])
             else:
-                labels = variable.categories[new.astype(int)]
-                _put(table, changed, variable.columns[0], labels)
+                cells = variable.cells(new)
+                put_cells(table, changed, variable.columns[0], cells)
         return table
 
     # -- layout of the codes ----------------------------------------------------
@@ -341,6 +284,12 @@ class TabularEncoder(BaseEstimator):
     def spread(self, by_variable):
         """Repeat what is given for each variable over its codes, (.., n_codes)."""
         return np.repeat(by_variable, self._sizes, axis=-1)
+
+    def slots_of(self, j):
+        """Which codes are those of a variable, boolean of shape (n_codes,)."""
+        own = np.zeros(self.n_codes_, dtype=bool)
+        own[self.variables_[j].slots] = True
+        return own
 
     def collect(self, by_code):
         """Sum what is given for each code over its variable, (n, n_variables)."""
@@ -406,14 +355,3 @@ def _make_scaler(kind, n_rows):
         ),
         StandardScaler(),
     )
-
-
-def _put(table, rows, position, cells):
-    if not is_frame(table):
-        table[rows, position] = cells
-        return
-    column = table.iloc[:, position].copy()
-    if pd.api.types.is_numeric_dtype(column.dtype):
-        cells = pd.array(cells).astype(column.dtype)
-    column.iloc[rows] = cells
-    table.isetitem(position, column)

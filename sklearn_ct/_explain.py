@@ -10,6 +10,7 @@ from tqdm.auto import tqdm
 
 from sklearn_ct._bounds import Bounds
 from sklearn_ct._counterfactuals import Counterfactuals
+from sklearn_ct._net import one_thread
 from sklearn_ct._recourse import Model, Options, cost_parts, distance, find
 from sklearn_ct._rules import Rules
 
@@ -122,7 +123,7 @@ def explain_table(
 def _answer(model, bounds, target, options, references, k, seed):
     """Find the ``k`` answers of a block of rows, cheapest first."""
     task = (model, bounds, target, options, references)
-    with torch.random.fork_rng(devices=[]):
+    with one_thread(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         answers = [find(*task)]
         closed = np.zeros(bounds.factual.shape, dtype=bool)

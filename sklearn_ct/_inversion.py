@@ -35,7 +35,8 @@ def invert(name, step, table, columns):
         Where the step cannot be inverted.
     """
     cells = table.to_numpy() if is_frame(table) else np.asarray(table)
-    if step is None or isinstance(step, str):
+    identity = isinstance(step, FunctionTransformer) and step.func is None
+    if step is None or isinstance(step, str) or identity:
         return pd.DataFrame(cells, columns=columns)
     if isinstance(step, Pipeline):
         inner = [s for s in step.steps if not (s[1] is None or isinstance(s[1], str))]
@@ -46,7 +47,7 @@ def invert(name, step, table, columns):
             table = invert(f"{name}__{part_name}", part, table, names)
         return table if inner else pd.DataFrame(cells, columns=columns)
     if isinstance(step, ColumnTransformer):
-        frame = pd.DataFrame(index=range(len(cells)), columns=columns, dtype=object)
+        found = {}
         for part_name, part, part_columns in step.transformers_:
             slots = step.output_indices_[part_name]
             if isinstance(part, str) and part == "drop":
@@ -55,32 +56,67 @@ def invert(name, step, table, columns):
             if not len(names) or slots.stop == slots.start:
                 continue
             back = invert(f"{name}__{part_name}", part, cells[:, slots], names)
-            for column in names:
-                frame[column] = back[column].to_numpy()
-        return frame
+            found |= {column: back[column] for column in names}
+        return _frame(found, columns, len(cells))
     if hasattr(step, "get_support"):
-        frame = pd.DataFrame(index=range(len(cells)), columns=columns, dtype=object)
-        for k, j in enumerate(step.get_support(indices=True)):
-            frame[columns[j]] = cells[:, k]
-        return frame
-    if hasattr(step, "statistics_") and not getattr(step, "add_indicator", False):
-        # An imputer leaves what is there as it is.
-        return pd.DataFrame(cells, columns=columns)
-    one_way = isinstance(step, FunctionTransformer) and (
-        step.func is not None and step.inverse_func is None
-    )
-    if one_way or not hasattr(step, "inverse_transform"):
-        raise ValueError(
-            f"The step {name!r} of the pipeline ({type_name(step)}) cannot be inverted, so "
-            "the answer cannot be given in the pipeline's input columns. Use a "
-            "transformer with inverse_transform (for FunctionTransformer: set "
-            "inverse_func)."
-        )
-    if not isinstance(step, OneHotEncoder | OrdinalEncoder):
+        kept = [columns[j] for j in step.get_support(indices=True)]
+        return _frame(dict(zip(kept, cells.T, strict=True)), columns, len(cells))
+    if hasattr(step, "statistics_"):
+        # An imputer leaves what is there as it is; indicators come after it, and
+        # columns without any value are dropped.
+        empty = [pd.isna(value) for value in step.statistics_]
+        kept = [column for column, e in zip(columns, empty, strict=True) if not e]
+        kept = columns if cells.shape[1] >= len(columns) else kept
+        parts = dict(zip(kept, cells.T[: len(kept)], strict=True))
+        return _frame(parts, columns, len(cells))
+    if isinstance(step, FunctionTransformer):
+        if step.func is None:
+            return pd.DataFrame(cells, columns=columns)
+        if step.inverse_func is None:
+            raise _not_invertible(name, step)
+        if is_frame(table) or hasattr(step, "feature_names_in_"):
+            known = table.columns if is_frame(table) else columns
+            cells = pd.DataFrame(cells, columns=known).infer_objects()
+        else:
+            cells = cells.astype(float)
+    elif not hasattr(step, "inverse_transform"):
+        raise _not_invertible(name, step)
+    elif not isinstance(step, OneHotEncoder | OrdinalEncoder):
         cells = cells.astype(float)
     back = step.inverse_transform(cells)
-    back = back.to_numpy() if is_frame(back) else np.asarray(back)
-    return pd.DataFrame(back, columns=columns)
+    if is_frame(back) and set(columns) <= set(back.columns):
+        return back[columns].reset_index(drop=True)
+    back = pd.DataFrame(np.asarray(back), columns=columns)
+    for column, rare in zip(columns, _rare(step), strict=False):
+        if rare is not None:
+            back[column] = back[column].replace("infrequent_sklearn", rare[0])
+    return back
+
+
+def _frame(found, columns, n):
+    """Frame of the columns found; the others have missing values."""
+    missing = np.full(n, np.nan, dtype=object)
+    cells = [np.asarray(found.get(column, missing)) for column in columns]
+    frame = pd.DataFrame(dict(enumerate(cells)))
+    frame.columns = columns
+    return frame
+
+
+def _rare(encoder):
+    """For each column the labels that an encoder has lumped together, or None."""
+    try:
+        return encoder.infrequent_categories_
+    except AttributeError:
+        return []
+
+
+def _not_invertible(name, step):
+    return ValueError(
+        f"The step {name!r} of the pipeline ({type_name(step)}) cannot be inverted, so "
+        "the answer cannot be given in the pipeline's input columns. Use a "
+        "transformer with inverse_transform (for FunctionTransformer: set "
+        "inverse_func)."
+    )
 
 
 def output_columns(step, columns):
@@ -98,6 +134,8 @@ def selected(transformer, chosen, columns):
     if isinstance(chosen, str):
         return [chosen]
     if isinstance(chosen, slice):
+        if isinstance(chosen.start, str) or isinstance(chosen.stop, str):
+            return pd.Series(columns, columns).loc[chosen].tolist()
         return columns[chosen]
     chosen = list(np.atleast_1d(np.asarray(chosen, dtype=object)))
     if chosen and all(isinstance(c, bool | np.bool_) for c in chosen):

@@ -1,13 +1,13 @@
 """From a gradient walk to an answer: settle, check, repair, fall back."""
 
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from scipy.special import logsumexp
+from sklearn.metrics import pairwise_distances_chunked
 
-from sklearn_ct._net import one_thread
+from sklearn_ct._edits import QUICK, THOROUGH, Edits, search_edits
 
 # A target must lead by this much in logits: rounding errors must not flip it back.
 MARGIN = 1e-9
@@ -15,7 +15,8 @@ FORWARD_ROWS = 10_000
 # A change of a number smaller than this share of its spread is none.
 STILL = 1e-6
 BISECTIONS = 10
-NEAREST_ROWS = 50
+NEAREST_ROWS = 20
+LONGER_STEPS = (1.0, 4.0)
 
 
 @dataclass(frozen=True)
@@ -59,13 +60,13 @@ class Model:
             logits = [self.module(self.tensor(block)).cpu() for block in blocks]
         return torch.cat(logits).double().numpy()
 
-    def reaches(self, values, target, tau):
-        """Whether rows are predicted as their targets, with probability tau."""
-        logits = self.logits(values)
-        own = np.take_along_axis(logits, target[:, None], axis=1)[:, 0].copy()
-        sure = np.exp(own - logsumexp(logits, axis=1)) >= tau
-        np.put_along_axis(logits, target[:, None], -np.inf, axis=1)
-        return sure & (own > logits.max(axis=1) + MARGIN)
+    def split(self):
+        """Split off the first layer, where it is linear; (None, module) else."""
+        if isinstance(self.module, torch.nn.Sequential) and isinstance(
+            self.module[0], torch.nn.Linear
+        ):
+            return self.module[0], torch.nn.Sequential(*list(self.module)[1:])
+        return None, self.module
 
 
 @dataclass(frozen=True)
@@ -149,61 +150,98 @@ class _Task:
     def run(self, references):
         """Values and statuses of all rows."""
         values, found = self.walk()
+        if self.options.effort == "full":
+            self.sparsify(values, found)
+            self.edit(values, found, references, QUICK)
+            self.walk_farther(values, found)
+            self.edit(values, found, references, THOROUGH, only_missing=True)
         status = np.where(found, "valid", "infeasible").astype(object)
         if self.options.effort == "full":
-            self.retry(values, found)
-            status[found] = "valid"
             self.fall_back(values, found, references)
             status[found & (status == "infeasible")] = "fallback"
             self.sparsify(values, found)
             self.pull_back(values, found)
         if self.options.max_changes is not None:
-            self.restrict(values, found, found & ~self.few(values))
-            status[~self.few(values)] = "infeasible"
+            self.restrict(values, found, references)
+            status[found & (status == "infeasible")] = "valid"
+            status[~found] = "infeasible"
         return values, status
 
-    def few(self, values):
-        changes = (values != self.bounds.factual).sum(axis=1)
-        return changes <= self.options.max_changes
+    def lead(self, logits, rows):
+        """Lead of the target in logits less what is asked; positive where reached.
+
+        Parameters
+        ----------
+        logits : Tensor of shape (s, K)
+        rows : ndarray of shape (s,)
+            The row of the task that each belongs to.
+        """
+        target = torch.as_tensor(self.target[rows], device=logits.device).unsqueeze(1)
+        others = logits.scatter(1, target, -torch.inf)
+        own = logits.gather(1, target).squeeze(1)
+        lead = own - others.amax(1)
+        if self.floor > 0:
+            asked = np.log(self.floor) - np.log1p(-self.floor)
+            lead = torch.minimum(lead, own - others.logsumexp(1) - asked)
+        return lead - MARGIN
+
+    def margins(self, codes, rows):
+        """Lead of the target for codes of rows, (s,)."""
+        logits = torch.from_numpy(self.model.logits_of(codes))
+        return self.lead(logits, rows).numpy()
 
     def check(self, values, rows=slice(None)):
-        return self.model.reaches(values, self.target[rows], self.floor)
+        rows = np.arange(len(self.target))[rows]
+        return self.margins(self.codec.embed(values), rows) > 0
 
-    def walk(self, start=None, **changes):
-        """Gradient walk from ``start`` (the factuals), settled and checked."""
+    def walk(self, **changes):
+        """Gradient walk from the factuals, settled and checked."""
         generator = self.options.generator
         if changes:
             generator = deepcopy(generator).set_params(
                 **{k: v for k, v in changes.items() if k in generator.get_params()}
             )
-        start = self.bounds.factual if start is None else start
-        with one_thread():
-            paths = generator.search(
-                self.model.module,
-                self.model.tensor(self.codec.embed(start)),
-                torch.as_tensor(self.target, device=self.model.tensor(0.0).device),
-                self.bounds.constraints(self.codec),
-                tau=changes.get("tau", self.options.tau),
-                cost_weights=self.model.tensor(self.codec.spread(self.options.cost)),
-            )
+        paths = generator.search(
+            self.model.module,
+            self.model.tensor(self.codec.embed(self.bounds.factual)),
+            torch.as_tensor(self.target, device=self.model.tensor(0.0).device),
+            self.bounds.constraints(self.codec),
+            tau=self.options.tau,
+            cost_weights=self.model.tensor(self.codec.spread(self.options.cost)),
+        )
         values = self.codec.values(paths.counterfactual.cpu().numpy())
         values = self.bounds.settle(values, self.codec, self.still)
         return values, self.check(values)
 
-    def retry(self, values, found):
-        """Fix the categories that the walk chose and go on with the numbers."""
-        numbers = self.codec.numbers_
-        for effort in ({}, {"max_iter": 100, "tau": 0.9, "lambda_energy": 0.0}):
+    def walk_farther(self, values, found):
+        """Walk the rows that are left with more and longer steps."""
+        for step_size in LONGER_STEPS:
             rows = np.flatnonzero(~found)
             if not len(rows):
                 return
-            part = self.take(rows, freeze=np.broadcast_to(~numbers, values[rows].shape))
-            # Frozen at what the walk chose, not at the factual.
-            hardened = np.where(numbers, part.bounds.factual, values[rows])
-            part.bounds.factual[:] = hardened
-            new, ok = part.walk(**effort)
+            new, ok = self.take(rows).walk(
+                step_size=step_size, max_iter=100, lambda_energy=0.0
+            )
             values[rows[ok]] = new[ok]
             found[rows[ok]] = True
+
+    def edit(self, values, found, references, effort, only_missing=False):
+        """Take what the search over edits finds, where it is cheaper."""
+        for k in np.unique(self.target):
+            real = references.get(int(k))
+            rows = self.target == k
+            rows = np.flatnonzero(rows & ~found if only_missing else rows)
+            if real is None or not len(rows):
+                continue
+            part = self.take(rows)
+            edits = Edits.of(self.codec, real, effort)
+            new, ok = search_edits(part, edits, effort)
+            factual = part.bounds.factual
+            old_cost = self.parts(values[rows], factual).sum(axis=1)
+            new_cost = self.parts(new, factual).sum(axis=1)
+            better = ok & (~found[rows] | (new_cost < old_cost))
+            values[rows[better]] = new[better]
+            found[rows[better]] = True
 
     def fall_back(self, values, found, references):
         """Take the nearest training row of the class that the rules leave valid."""
@@ -212,34 +250,32 @@ class _Task:
             real = references.get(int(k))
             if real is None or not len(real):
                 continue
-            part = self.take(rows)
-            for values_of in part.nearest(real):
-                left = np.flatnonzero(~found[rows])
-                if not len(left):
-                    break
-                candidate = values_of[left]
-                ok = part.check(candidate, left)
-                values[rows[left[ok]]] = candidate[ok]
-                found[rows[left[ok]]] = True
+            n, m = len(rows), min(NEAREST_ROWS, len(real))
+            # Every row with each of its nearest real rows.
+            pairs = self.take(np.repeat(rows, m))
+            candidates = pairs.bounds.settle(
+                real[self.take(rows).nearest(real).ravel()], self.codec, self.still
+            )
+            ok = pairs.check(candidates).reshape(n, m)
+            hit = np.flatnonzero(ok.any(axis=1))
+            first = hit * m + ok[hit].argmax(axis=1)
+            values[rows[hit]] = candidates[first]
+            found[rows[hit]] = True
 
     def nearest(self, real):
-        """Actionable versions of real rows, nearest first, one set at a time."""
-        factual = self.bounds.factual
-        n, m = len(factual), len(real)
-        chosen = np.empty((n, min(NEAREST_ROWS, m)), dtype=int)
-        block = max(1, 2_000_000 // (m * factual.shape[1]))
-        for start in range(0, n, block):
-            part = slice(start, start + block)
-            bounds = self.bounds.take(np.arange(n)[part])
-            k = len(bounds.factual)
-            every = bounds.take(np.repeat(np.arange(k), m))
-            moved = every.settle(np.tile(real, (k, 1)), self.codec, self.still)
-            cost = distance(self.codec, moved, every.factual, self.options)
-            cost = cost.reshape(k, m)
-            near = np.argsort(cost, axis=1, kind="stable")[:, : chosen.shape[1]]
-            chosen[part] = near
-        for column in chosen.T:
-            yield self.bounds.settle(real[column], self.codec, self.still)
+        """Positions of the nearest real rows, nearest first, (n, NEAREST_ROWS)."""
+        # Features that no row may change do not count for the distance.
+        free = self.codec.spread(~self.bounds.frozen.all(axis=0))
+        home = self.codec.embed(self.bounds.factual)[:, free]
+        distances = pairwise_distances_chunked(
+            home, self.codec.embed(real)[:, free], metric="manhattan"
+        )
+        return np.vstack(
+            [
+                np.argsort(chunk, axis=1, kind="stable")[:, :NEAREST_ROWS]
+                for chunk in distances
+            ]
+        )
 
     def parts(self, values, factual):
         return cost_parts(self.codec, values, factual, self.options)
@@ -284,24 +320,34 @@ class _Task:
             far, near = np.where(ok, middle, far), np.where(ok, near, middle)
             values[rows[ok]] = trial[ok]
 
-    def restrict(self, values, found, rows):
-        """Search again with only the largest ``max_changes`` changes allowed."""
-        rows = np.flatnonzero(rows)
-        if not len(rows):
-            return
-        part = self.parts(values[rows], self.bounds.factual[rows])
-        part[self.bounds.must[rows]] = np.inf
-        order = np.argsort(-part, axis=1, kind="stable")
-        freeze = np.ones(part.shape, dtype=bool)
-        keep = order[:, : self.options.max_changes]
-        np.put_along_axis(freeze, keep, False, axis=1)
-        task = self.take(rows, freeze)
-        new, ok = task.walk(max_iter=100, tau=0.9, lambda_energy=0.0)
-        if self.options.effort == "full":
-            task.retry(new, ok)
-            task.sparsify(new, ok)
-            task.pull_back(new, ok)
-        values[rows[ok]] = new[ok]
+    def restrict(self, values, found, references):
+        """Keep to ``max_changes``: by fewer edits, or a walk of the largest changes."""
+        limit = self.options.max_changes
+        factual = self.bounds.factual
+
+        def too_many():
+            return found & ((values != factual).sum(axis=1) > limit)
+
+        many = too_many()
+        if self.options.effort == "full" and many.any():
+            free, few = values.copy(), found & ~many
+            self.edit(values, few, references, replace(THOROUGH, depth=limit), True)
+            values[~few] = free[~few]
+        rows = np.flatnonzero(too_many())
+        if len(rows):
+            part = self.parts(values[rows], factual[rows])
+            part[self.bounds.must[rows]] = np.inf
+            order = np.argsort(-part, axis=1, kind="stable")
+            freeze = np.ones(part.shape, dtype=bool)
+            np.put_along_axis(freeze, order[:, :limit], False, axis=1)
+            task = self.take(rows, freeze)
+            new, ok = task.walk()
+            if self.options.effort == "full":
+                task.walk_farther(new, ok)
+                task.sparsify(new, ok)
+                task.pull_back(new, ok)
+            values[rows[ok]] = new[ok]
+        found &= ~too_many()
 
 
 def cost_parts(codec, values, factual, options):

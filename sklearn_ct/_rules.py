@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from sklearn_ct._bounds import constraints_of
+from sklearn_ct._variables import cut, objects
 
 DIRECTIONS = {
     "both": (True, True),
@@ -129,25 +130,26 @@ def _by_column(given, encoder, parameter, n_rows):
     """Entries as {variable: array of one entry, or of one for each row}."""
     if isinstance(given, pd.DataFrame) or (
         isinstance(given, list | tuple)
-        and len(given)
+        and (len(given) or n_rows == 0)
         and all(entry is None or isinstance(entry, dict) for entry in given)
     ):
-        if n_rows is None or len(given) != n_rows:
-            expected = "a dict" if n_rows is None else f"one entry for each of {n_rows}"
+        if n_rows is None:
             raise ValueError(
-                f"The {parameter!r} parameter must be {expected} rows; "
-                f"got {len(given)} entries."
-                if n_rows is not None
-                else f"The {parameter!r} parameter of a classifier must be a dict for "
+                f"The {parameter!r} parameter of a classifier must be a dict for "
                 "all rows alike; rules for each row go to explain()."
+            )
+        if len(given) != n_rows:
+            raise ValueError(
+                f"The {parameter!r} parameter must have one entry for each of the "
+                f"{n_rows} rows. Got {len(given)} instead."
             )
         if not isinstance(given, pd.DataFrame):
             keys = dict.fromkeys(key for entry in given for key in entry or ())
             given = {key: [(entry or {}).get(key) for entry in given] for key in keys}
-        columns = {key: _objects(list(given[key])) for key in given}
+        columns = {key: objects(list(given[key])) for key in given}
     elif isinstance(given, dict):
-        columns = {key: _objects([value]) for key, value in given.items()}
-    elif parameter == "mutability" and not isinstance(given, str):
+        columns = {key: objects([value]) for key, value in given.items()}
+    elif parameter == "mutability" and np.ndim(given) == 1:
         words = list(given)
         if len(words) != len(encoder.names_):
             raise ValueError(
@@ -155,29 +157,28 @@ def _by_column(given, encoder, parameter, n_rows):
                 f"{len(encoder.names_)} columns. Got {len(words)} instead."
             )
         columns = {
-            name: _objects([word])
+            name: objects([word])
             for name, word in zip(encoder.names_, words, strict=True)
         }
     else:
         raise ValueError(
-            f"The {parameter!r} parameter must be None or a dict of columns. "
-            f"Got {given!r} instead."
+            f"The {parameter!r} parameter must be None or a dict of columns (for each "
+            f"row: a list of dicts or a DataFrame). Got {given!r} instead."
         )
     return _merge_blocks(columns, encoder, parameter)
-
-
-def _objects(entries):
-    array = np.empty(len(entries), dtype=object)
-    array[:] = entries
-    return array
 
 
 def _merge_blocks(columns, encoder, parameter):
     merged, seen = {}, {}
     for key, entries in columns.items():
         whole = isinstance(key, tuple) and key not in encoder.names_
-        positions = [encoder.position(part) for part in (key if whole else (key,))]
-        j = encoder.variable_of(positions[0])
+        try:
+            positions = [encoder.position(part) for part in (key if whole else (key,))]
+        except ValueError as error:
+            raise ValueError(f"In the {parameter!r} parameter: {error}") from None
+        j = next(
+            j for j, v in enumerate(encoder.variables_) if positions[0] in v.columns
+        )
         seen.setdefault(j, set()).update(positions)
         variable = encoder.variables_[j]
         if variable.is_block and not whole and parameter == "domain":
@@ -187,6 +188,12 @@ def _merge_blocks(columns, encoder, parameter):
         merged[j] = entries
     for j, positions in seen.items():
         variable = encoder.variables_[j]
+        if not positions <= set(variable.columns):
+            names = tuple(encoder.names_[position] for position in sorted(positions))
+            raise ValueError(
+                f"The {parameter!r} parameter has the key {names!r}, but these columns "
+                "are no one-hot block. Give each column its own entry."
+            )
         if positions != set(variable.columns):
             name = encoder.names_[min(positions)]
             _refuse_part(variable, name, parameter)
@@ -221,7 +228,8 @@ def _parse_mutability(rules, encoder, by_column):
                     "order: make the column an ordered pandas category, or use 'both' "
                     "or 'none'."
                 )
-        rise[:, j], fall[:, j] = np.array([DIRECTIONS[word] for word in words]).T
+        ways = np.array([DIRECTIONS[word] for word in words], dtype=bool)
+        rise[:, j], fall[:, j] = ways.reshape(-1, 2).T
     return replace(rules, rise=rise, fall=fall)
 
 
@@ -253,14 +261,14 @@ def _parse_domain(rules, encoder, by_column):
     )
     for j, entries in by_column.items():
         variable = encoder.variables_[j]
-        present = np.array([not _is_blank(entry) for entry in entries])
+        present = np.array([not _is_blank(entry) for entry in entries], dtype=bool)
         given[present, j] = True
         if variable.is_number:
             pairs = [
                 _pair(variable, entry) if there else (-np.inf, np.inf)
                 for entry, there in zip(entries, present, strict=True)
             ]
-            ends = np.array(pairs, dtype=float).T
+            ends = np.array(pairs, dtype=float).reshape(-1, 2).T
             lower[:, j] = np.where(present, ends[0], lower[:, j])
             upper[:, j] = np.where(present, ends[1], upper[:, j])
         else:
@@ -268,9 +276,9 @@ def _parse_domain(rules, encoder, by_column):
                 _mask(variable, entry) if there else np.ones(len(variable.categories))
                 for entry, there in zip(entries, present, strict=True)
             ]
-            allowed[:, variable.slots] = np.where(
-                present[:, None], np.array(masks) > 0, allowed[:, variable.slots]
-            )
+            slots = allowed[:, variable.slots]
+            masks = np.reshape(masks, slots.shape) > 0
+            allowed[:, variable.slots] = np.where(present[:, None], masks, slots)
     lower, upper = _round_inwards(encoder, lower, upper)
     return replace(rules, lower=lower, upper=upper, given=given, allowed=allowed)
 
@@ -287,7 +295,7 @@ def _pair(variable, entry):
         high = np.inf if entry[1] is None else float(entry[1])
     except (TypeError, ValueError):
         raise wrong from None
-    if np.isnan(low) or np.isnan(high) or low > high:
+    if not low <= high or low == np.inf or high == -np.inf:
         raise ValueError(
             f"The 'domain' of column {variable.name!r} must have low <= high. "
             f"Got {entry!r} instead."
@@ -301,15 +309,14 @@ def _mask(variable, entry):
             f"The 'domain' of column {variable.name!r}, a category, must be a list of "
             f"allowed values. Got {entry!r} instead."
         )
-    known = list(variable.categories)
+    entry, known = list(entry), list(variable.categories)
     for value in entry:
         if value not in known:
             raise ValueError(
                 f"The 'domain' of column {variable.name!r} has the unknown category "
-                f"{value!r}. Categories: {', '.join(map(repr, known[:5]))}"
-                f"{', ...' if len(known) > 5 else ''}."
+                f"{value!r}. Categories: {cut(known)}."
             )
-    return np.array([value in list(entry) for value in known], dtype=float)
+    return np.array([value in entry for value in known], dtype=float)
 
 
 def _round_inwards(encoder, lower, upper):
@@ -323,4 +330,8 @@ def _round_inwards(encoder, lower, upper):
 
 
 def _is_blank(entry):
-    return entry is None or (isinstance(entry, float) and np.isnan(entry))
+    return (
+        entry is None
+        or entry is pd.NA
+        or (isinstance(entry, float) and np.isnan(entry))
+    )

@@ -54,3 +54,15 @@ def take_column(X, position):
 def take_rows(X, rows):
     """Take some rows, in the container of ``X``."""
     return X.iloc[rows] if is_frame(X) else X[rows]
+
+
+def put_cells(table, rows, position, cells):
+    """Write cells to some rows of a column, which keeps its type; in place."""
+    if not is_frame(table):
+        table[rows, position] = cells
+        return
+    column = table.iloc[:, position].copy()
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        cells = pd.array(cells).astype(column.dtype)
+    column.iloc[rows] = cells
+    table.isetitem(position, column)

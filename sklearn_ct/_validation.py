@@ -4,6 +4,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
+from sklearn.base import BaseEstimator
 from sklearn.utils import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
@@ -14,6 +15,7 @@ from sklearn.utils.validation import (
 
 from sklearn_ct._compat import check_sample_weight
 from sklearn_ct._table import from_polars, is_frame, is_polars
+from sklearn_ct.generators import GENERATORS
 
 
 def check_X(estimator, X, y="no_validation", *, reset):
@@ -28,16 +30,22 @@ def check_X(estimator, X, y="no_validation", *, reset):
         validate_data(estimator, X, y, reset=reset, skip_check_array=True)
     else:
         explicit = not isinstance(estimator.categorical_features, str | None)
+        if explicit and getattr(X, "dtype", None) is None:
+            # Otherwise numpy turns numbers next to words into words.
+            X = np.array(X, dtype=object)
         X = validate_data(
             estimator,
             X,
             reset=reset,
+            ensure_all_finite=False,  # the encoder checks, and names the column
             dtype=None if explicit else "numeric",
             ensure_min_samples=0 if not reset else 1,
             **({} if isinstance(y, str) else {"y": y, "multi_output": True}),
         )
         if isinstance(X, tuple):
             X = X[0]
+        if X.dtype.kind in "US":
+            X = X.astype(object)
     if reset and not X.shape[1]:
         raise ValueError(
             f"Found array with 0 feature(s) (shape={X.shape}) while a minimum of "
@@ -61,7 +69,7 @@ def check_y(estimator, X, y, sample_weight, reset):
     if len(estimator.classes_) < 2:
         raise ValueError(
             "CounterfactualTrainedClassifier needs rows of at least two classes; "
-            f"got the one class {estimator.classes_[0]!r}."
+            f"got the one class {estimator.classes_.tolist()[0]!r}."
         )
     unknown = np.setdiff1d(y, estimator.classes_)
     if len(unknown):
@@ -85,15 +93,20 @@ def check_y(estimator, X, y, sample_weight, reset):
 
 def check_module(module, n_codes, n_classes):
     """Raise where a module does not map the encoded input to the classes."""
-    like = next(module.parameters())
+    like = next(module.parameters(), None)
+    if like is None:
+        raise ValueError(
+            "The 'module' parameter must be a torch.nn.Module with parameters to "
+            f"train. Got {type(module).__name__} without any instead."
+        )
     mode = module.training
     try:
         with torch.no_grad():
             shape = tuple(module.eval()(like.new_zeros((2, n_codes))).shape)
-    except RuntimeError as error:
+    except Exception as error:
         raise ValueError(
-            f"The 'module' parameter must take the encoded input of {n_codes} columns. "
-            f"It failed on it: {error}"
+            f"The 'module' parameter must take the encoded input of {n_codes} columns "
+            f"and give a tensor. It failed on it: {error}"
         ) from error
     module.train(mode)
     if shape != (2, n_classes):
@@ -102,6 +115,21 @@ def check_module(module, n_codes, n_classes):
             f"classes, shape (n, {n_classes}). Got shape (n, "
             f"{', '.join(map(str, shape[1:]))}) instead."
         )
+
+
+def check_generator(generator):
+    """Raise where the generator of a call is none; give it back."""
+    if isinstance(generator, str) and generator in GENERATORS:
+        return generator
+    if isinstance(generator, str) or not hasattr(generator, "search"):
+        known = ", ".join(map(repr, GENERATORS))
+        raise ValueError(
+            f"The 'generator' parameter of explain must be one of {known}, or an "
+            f"instance of BaseGenerator. Got {generator!r} instead."
+        )
+    if isinstance(generator, BaseEstimator):
+        generator._validate_params()
+    return generator
 
 
 @contextmanager

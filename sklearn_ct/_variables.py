@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from sklearn_ct._table import is_frame, take_column
+from sklearn_ct._table import column_names, is_frame, take_column
 
 MAX_DECIMALS = 4
 
@@ -60,8 +60,9 @@ class Variable:
             outward = np.where(direction > 0, np.ceil(scaled), np.floor(scaled))
             whole = np.isclose(scaled, near, rtol=0, atol=1e-6) | (direction == 0)
             values = np.where(whole, near, outward) / factor
+        values = np.clip(values, *_limits(self._number_type))
         if self._is_float:
-            values = np.asarray(values).astype(self.dtype).astype(np.float64)
+            values = values.astype(self._number_type).astype(np.float64)
         return values
 
     def round_bound(self, values, inward):
@@ -70,14 +71,133 @@ class Variable:
         if self._is_float:
             beyond = (rounded - values) * inward < 0
             next_in = np.nextafter(
-                rounded.astype(self.dtype), self.dtype.type(inward * np.inf)
+                rounded.astype(self._number_type),
+                self._number_type.type(inward * np.inf),
             )
             rounded = np.where(beyond & (self.decimals is None), next_in, rounded)
         return rounded
 
+    def cells(self, values):
+        """Cells of the user's column, for a variable that is no block."""
+        if not self.is_number:
+            return self.categories[values.astype(int)]
+        if self.dtype == object and self.decimals == 0:
+            return values.astype(int).astype(object)
+        return values
+
+    @property
+    def _number_type(self):
+        # pandas' nullable types name the numpy type that they hold.
+        return getattr(self.dtype, "numpy_dtype", self.dtype)
+
     @property
     def _is_float(self):
-        return isinstance(self.dtype, np.dtype) and self.dtype.kind == "f"
+        return self._number_type.kind == "f"
+
+
+def _limits(dtype):
+    """Smallest and largest float64 that a number type holds."""
+    if dtype.kind == "b":
+        return 0.0, 1.0
+    if dtype.kind in "iu":
+        info = np.iinfo(dtype)
+        high = float(info.max)
+        return float(info.min), high if high <= info.max else np.nextafter(high, 0)
+    if dtype.kind == "f":
+        info = np.finfo(dtype)
+        return float(info.min), float(info.max)
+    return -np.inf, np.inf
+
+
+def layout(X, chosen, position):
+    """Input columns of each variable, in their order, and which are categories.
+
+    Parameters
+    ----------
+    X : table of shape (n, n_columns)
+    chosen : "auto", list or None
+        The parameter ``categorical_features``.
+    position : callable
+        From a column's name to its position.
+
+    Returns
+    -------
+    list of (tuple of int, bool)
+    """
+    every = range(X.shape[1])
+    if chosen is None:
+        categories = []
+    elif isinstance(chosen, str):
+        categories = one_hot_blocks(X, every)
+        inside = {j for block in categories for j in block}
+        categories += [(j,) for j in every if j not in inside and is_category(X, j)]
+    else:
+        categories = [_listed(X, entry, position) for entry in chosen]
+    inside = [j for columns in categories for j in columns]
+    if len(inside) > len(set(inside)):
+        twice = next(j for j in inside if inside.count(j) > 1)
+        raise ValueError(
+            "The 'categorical_features' parameter must have each column once. "
+            f"Got {column_names(X)[twice]!r} more than once."
+        )
+    first = {min(columns): columns for columns in categories}
+    return [
+        (first.get(j, (j,)), j in first) for j in every if j in first or j not in inside
+    ]
+
+
+def _listed(X, entry, position):
+    """Positions of an entry of ``categorical_features``: a column or a block."""
+    names = column_names(X)
+    block = isinstance(entry, list | np.ndarray) or (
+        isinstance(entry, tuple) and entry not in names
+    )
+    try:
+        columns = tuple(position(part) for part in (entry if block else [entry]))
+    except ValueError as error:
+        raise ValueError(f"In the 'categorical_features' parameter: {error}") from None
+    if block:
+        check_block(X, columns, names)
+    return columns
+
+
+def describe(X, names, columns, categorical, start):
+    """Make the variable of some columns of a table, its codes from ``start`` on."""
+    name = names[columns[0]]
+    column = take_column(X, columns[0])
+    ordered, decimals, categories = False, None, None
+    if len(columns) > 1:
+        name = tuple(names[j] for j in columns)
+        categories = objects(name)
+    elif categorical:
+        check_missing(column, name)
+        dtype = column.dtype
+        if isinstance(dtype, pd.CategoricalDtype):
+            categories = dtype.categories.to_numpy()
+            ordered = bool(dtype.ordered)
+        else:
+            categories = np.unique(np.asarray(column))
+            ordered = pd.api.types.is_bool_dtype(dtype)
+    else:
+        numbers = to_numbers(column, name)
+        check_missing(numbers, name)
+        decimals = decimals_of(numbers, column.dtype)
+    return Variable(
+        name=name,
+        columns=columns,
+        slots=slice(start, start + (1 if categories is None else len(categories))),
+        categories=categories,
+        ordered=ordered,
+        decimals=decimals,
+        dtype=column.dtype,
+    )
+
+
+def objects(entries):
+    """Array of objects of shape (n,), also where they are sequences themselves."""
+    array = np.empty(len(entries), dtype=object)
+    array[:] = entries
+    return array
 
 
 def is_category(X, j):
@@ -92,10 +212,8 @@ def is_category(X, j):
 
 
 def as_category_column(column):
-    cells = np.asarray(column)
-    return (cells if cells.dtype.kind in "fiub" else cells.astype(object)).reshape(
-        -1, 1
-    )
+    """Column as scikit-learn's encoders take it, in any order of the categories."""
+    return np.asarray(column).astype(object).reshape(-1, 1)
 
 
 def take_block(X, columns):
@@ -114,6 +232,8 @@ def one_hot_blocks(X, candidates):
     binary, constant = {}, {}
     for j in candidates:
         column = take_column(X, j)
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            continue
         cells = np.asarray(column)
         if cells.dtype.kind not in "fiub" or not len(cells):
             continue
@@ -141,9 +261,8 @@ def decimals_of(numbers, dtype):
     """Decimal places that all numbers of a column share, None beyond the limit."""
     if pd.api.types.is_integer_dtype(dtype) or pd.api.types.is_bool_dtype(dtype):
         return 0
-    tolerance = (
-        1e-6 if np.asarray(numbers[:0], dtype=dtype).dtype == np.float32 else 1e-9
-    )
+    single = getattr(dtype, "numpy_dtype", dtype) == np.float32
+    tolerance = 1e-6 if single else 1e-9
     noise = tolerance * 1e-3 * np.abs(numbers).max(initial=0.0)
     for decimals in range(MAX_DECIMALS + 1):
         rounded = np.round(numbers, decimals)
@@ -158,6 +277,8 @@ def to_numbers(column, name):
     if isinstance(dtype, np.dtype) and dtype.kind == "c":
         raise ValueError(f"Complex data not supported: column {name!r}.")
     try:
+        if isinstance(dtype, pd.CategoricalDtype) or getattr(dtype, "kind", "") in "mM":
+            raise TypeError(dtype)
         return np.asarray(
             column.to_numpy(dtype=np.float64, na_value=np.nan)
             if isinstance(column, pd.Series)
@@ -189,8 +310,11 @@ def check_missing(column, name):
 
 def check_block(X, columns, names):
     """Raise where columns given as a one-hot block are none."""
-    block = take_block(X, columns)
-    if not (np.isin(block, (0, 1)).all() and (block.sum(axis=1) == 1).all()):
+    try:
+        one_hot = (block_codes(take_block(X, columns)) >= 0).all()
+    except (TypeError, ValueError):
+        one_hot = False
+    if not one_hot:
         names = cut([names[j] for j in columns])
         raise ValueError(
             f"The columns {names} of categorical_features are not one-hot: every "

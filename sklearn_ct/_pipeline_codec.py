@@ -1,0 +1,391 @@
+"""Between the input columns of a pipeline and its classifier's input space."""
+
+import numpy as np
+import pandas as pd
+
+from sklearn_ct._encoding import TabularEncoder
+from sklearn_ct._inversion import categories_of, invert, output_columns
+from sklearn_ct._rules import Rules
+from sklearn_ct._table import column_names, is_frame, take_column
+
+# Stands for every category of a column that the pipeline drops.
+DROPPED = "-"
+# Rows that are moved to see which codes depend on which variables.
+LOOK_ROWS = 64
+
+
+class PipelineCodec:
+    """Between the input columns of a pipeline and its classifier's input space.
+
+    It speaks to the search as `TabularEncoder` does. Which codes a column acts on is
+    found by moving it and looking, so that any transformation is covered; where a code
+    depends on several columns (PCA), the search walks freely in it, and the rules are
+    enforced on the inverted row.
+
+    Parameters
+    ----------
+    steps : list of (str, transformer)
+        The fitted steps before the classifier.
+    classifier : CounterfactualTrainedClassifier
+        Fitted.
+    X : DataFrame or ndarray of shape (n, n_columns)
+        The rows asked about; only their columns and types matter.
+    """
+
+    def __init__(self, steps, classifier, X):
+        self.steps = steps
+        self.inner = classifier.encoder_
+        self.classifier = classifier
+        self.like = X.iloc[:0] if is_frame(X) else X[:0]
+        self._columns = column_names(self.like)
+        self._inputs = [self._columns]
+        for _, step in steps[:-1]:
+            self._inputs.append(output_columns(step, self._inputs[-1]))
+        sizes = {k: len(real) for k, real in classifier._references.items()}
+        stacked = np.vstack(list(classifier._references.values()))
+        background = self._typed(self._invert(self.inner.table(stacked)))
+        self.outer = TabularEncoder(numeric_scaling=None).fit(background)
+        values = self.outer.read(background)
+        ends = np.cumsum(list(sizes.values()))[:-1]
+        self.references = dict(zip(sizes, np.split(values, ends), strict=True))
+        self.variables_ = self.outer.variables_
+        self.n_codes_ = self.outer.n_codes_
+        self.names_ = self.outer.names_
+        self.scale_ = self.outer.scale_
+        self.numbers_ = self.outer.numbers_
+        self.mean_ = self.outer.mean_
+        self.lower_, self.upper_ = self.outer.lower_, self.outer.upper_
+        self.observed_ = self.outer.observed_
+        self._labels, self._index = {}, {}
+        for j, variable in enumerate(self.variables_):
+            if not variable.is_number and not variable.is_block:
+                labels = pd.Series(variable.categories, dtype=object)
+                self._labels[j] = labels.astype(self._label_dtype(variable)).array
+                self._index[j] = pd.Index(labels)
+        self._look(values)
+        self.rules = self._outer_rules(classifier._rules)
+
+    def position(self, column):
+        """Position of an input column."""
+        return self.outer.position(column)
+
+    def variable_of(self, column):
+        """Index of the variable of an input column."""
+        return self.outer.variable_of(column)
+
+    # -- values <-> codes ---------------------------------------------------------
+
+    def read(self, X):
+        """Values of a table; a missing or unknown cell has what the pipeline makes."""
+        X = self._without_dropped(X)
+        unread = pd.isna(pd.DataFrame(X)).to_numpy()
+        for j in self._labels:
+            k = self.variables_[j].columns[0]
+            unread[:, k] |= self._label_codes(j, take_column(X, k)) < 0
+        if not unread.any():
+            return self.outer.read(X)
+        made = self.values(self._encode(X))
+        stand_in = self.outer.table(np.where(self.numbers_, made, np.maximum(made, 0)))
+        filled = X.copy()
+        for k in np.flatnonzero(unread.any(axis=0)):
+            rows, cells = unread[:, k], stand_in.iloc[:, k].to_numpy()
+            if is_frame(X):
+                column = X.iloc[:, k].astype(object)
+                filled.isetitem(k, column.where(~rows, cells).infer_objects())
+            else:
+                filled[rows, k] = cells[rows]
+        by_variable = np.column_stack(
+            [unread[:, list(v.columns)].any(axis=1) for v in self.variables_]
+        )
+        return np.where(by_variable, made, self.outer.read(filled))
+
+    def embed(self, values):
+        """Codes of values, through the whole pipeline."""
+        if not len(values):
+            return np.empty((0, self.inner.n_codes_))
+        return self._encode(self._input(values))
+
+    def values(self, codes):
+        """Values nearest to codes, through the inverted pipeline."""
+        inner = self.inner.values(codes)
+        for j, variable in enumerate(self.inner.variables_):
+            if variable.is_number and variable.decimals is not None:
+                inner[:, j] = np.clip(
+                    inner[:, j], self.inner.lower_[j], self.inner.upper_[j]
+                )
+        frame = self._invert(self.inner.table(inner))
+        values = np.empty((len(codes), len(self.variables_)))
+        for j, variable in enumerate(self.variables_):
+            if variable.is_block:
+                block = frame.iloc[:, list(variable.columns)].to_numpy(dtype=float)
+                values[:, j] = block.argmax(axis=1)
+            elif variable.is_number:
+                cells = frame.iloc[:, variable.columns[0]].to_numpy(dtype=float)
+                values[:, j] = variable.round(np.nan_to_num(cells))
+            elif self._is_dropped(j):
+                values[:, j] = 0.0
+            else:
+                values[:, j] = self._label_codes(j, frame.iloc[:, variable.columns[0]])
+        return values
+
+    def write(self, values, X, rows):
+        """Table of values; cells that did not change are copied from ``X[rows]``."""
+        return self.outer.write(values, X, rows, factual=self.read(X)[rows])
+
+    def _encode(self, X):
+        for _, step in self.steps:
+            X = step.transform(X)
+        return self.classifier.encode(X)
+
+    def _invert(self, table):
+        for (name, step), names in zip(
+            self.steps[::-1], self._inputs[::-1], strict=True
+        ):
+            table = invert(name, step, table, names)
+        return table
+
+    def _input(self, values):
+        """Table of values, in the container and the types that the pipeline takes."""
+        columns = {}
+        for j, variable in enumerate(self.variables_):
+            if variable.is_block:
+                one_hot = values[:, [j]] == np.arange(len(variable.columns))
+                columns |= dict(zip(variable.columns, one_hot.T, strict=True))
+            elif variable.is_number:
+                columns[variable.columns[0]] = variable.round(values[:, j])
+            else:
+                # Code -1, none of the categories, is a missing cell.
+                codes = values[:, j].astype(int)
+                labels = self._labels[j].take(codes, allow_fill=True)
+                columns[variable.columns[0]] = labels
+        if not is_frame(self.like):
+            table = np.empty((len(values), len(self._columns)), dtype=self.like.dtype)
+            for k, cells in columns.items():
+                table[:, k] = cells
+            return table
+        for k, dtype in enumerate(self.like.dtypes):
+            if isinstance(columns[k], np.ndarray):
+                columns[k] = pd.Series(columns[k]).astype(dtype)
+        frame = pd.DataFrame({k: columns[k] for k in range(len(self._columns))})
+        frame.columns = self._columns
+        return frame
+
+    def _label_dtype(self, variable):
+        """Type of a category column as the pipeline is to see it."""
+        if not is_frame(self.like):
+            return object
+        dtype = self.like.dtypes.iloc[variable.columns[0]]
+        return variable.dtype if isinstance(dtype, pd.CategoricalDtype) else dtype
+
+    def _label_codes(self, j, column):
+        """Codes of the labels in a column; -1 for others and for missing cells."""
+        return self._index[j].get_indexer(np.asarray(column, dtype=object))
+
+    def _is_dropped(self, j):
+        return list(self.variables_[j].categories) == [DROPPED]
+
+    def _without_dropped(self, X):
+        """Cells of the category columns that the pipeline drops are all alike."""
+        dropped = [j for j in self._labels if self._is_dropped(j)]
+        if dropped:
+            X = X.copy()
+        for j in dropped:
+            if is_frame(X):
+                X.isetitem(self.variables_[j].columns[0], DROPPED)
+            else:
+                X[:, self.variables_[j].columns[0]] = DROPPED
+        return X
+
+    def _typed(self, frame):
+        """Columns with the types that the outer encoder is to see."""
+        categories = {}
+        categories_of(self.steps, self._columns, categories)
+        for variable in self.inner.variables_:
+            if not variable.is_number and not variable.is_block:
+                name = variable.name
+                if name in frame.columns:
+                    known = (variable.categories, variable.ordered)
+                    categories.setdefault(name, known)
+        columns = {}
+        for j, name in enumerate(self._columns):
+            column = frame[name]
+            dtype = self.like.dtypes.iloc[j] if is_frame(self.like) else None
+            if name in categories:
+                labels, ordered = categories[name]
+                if isinstance(dtype, pd.CategoricalDtype) and dtype.ordered:
+                    inside = [c for c in dtype.categories if c in set(labels)]
+                    labels, ordered = inside, True
+                dtype = pd.CategoricalDtype(labels, ordered=ordered)
+                column = pd.Series(pd.Categorical(column, dtype=dtype), frame.index)
+                # Missing cells as a category of their own are no advice to give.
+                column = column.fillna(column.mode().iloc[0])
+            elif dtype is not None and not pd.api.types.is_numeric_dtype(dtype):
+                # Dropped on the way: no value of it was kept.
+                column = pd.Series(pd.Categorical([DROPPED] * len(frame)), frame.index)
+            else:
+                column = column.astype(float).fillna(0.0)
+                if dtype is not None and dtype.kind in "iu":
+                    column = column.round()
+                column = column.astype(dtype or float)
+            columns[name] = column
+        return pd.DataFrame(columns)
+
+    # -- what depends on what -----------------------------------------------------
+
+    def _look(self, values):
+        """Which codes each variable acts on, from moving it in a few rows."""
+        rows = values[:: max(1, len(values) // LOOK_ROWS)][:LOOK_ROWS]
+        self.template = rows[:1]
+        tables = [rows]
+        for j, variable in enumerate(self.variables_):
+            moved = rows.copy()
+            if variable.is_number:
+                moved[:, j] = np.roll(rows[:, j], 1)
+                moved[:1, j] = self.lower_[j]
+                moved[1:2, j] = self.upper_[j]
+            else:
+                k = len(variable.categories)
+                moved[:, j] = (rows[:, j] + 1 + np.arange(len(rows)) % (k - 1 or 1)) % k
+            tables.append(moved)
+        ladders = [self._ladder(j) for j in range(len(self.variables_))]
+        # One call of the pipeline for all of them.
+        every = self.embed(np.vstack(tables + ladders))
+        here, *moved = np.split(every[: len(rows) * len(tables)], len(tables))
+        self.depends = np.array([(np.abs(m - here) > 1e-9).any(axis=0) for m in moved])
+        self.alone = self.depends.sum(axis=0) == 1
+        self.owner = self.depends.argmax(axis=0)
+        ends = np.cumsum([len(ladder) for ladder in ladders])[:-1]
+        # Codes of the ends of a number, and of each category.
+        self._ladders = np.split(every[len(rows) * len(tables) :], ends)
+
+    def _ladder(self, j):
+        """Rows that differ in one variable only, in its rising order."""
+        variable = self.variables_[j]
+        steps = (
+            [self.lower_[j], self.upper_[j]]
+            if variable.is_number
+            else np.arange(len(variable.categories))
+        )
+        rows = np.repeat(self.template, len(steps), axis=0)
+        rows[:, j] = steps
+        return rows
+
+    def spread(self, by_variable):
+        """Repeat what is given for each variable for the codes that it acts on."""
+        return np.asarray(by_variable)[..., self.owner]
+
+    def slots_of(self, j):
+        """Which codes a variable alone acts on; none if it shares any."""
+        return self.depends[j] & self.alone[self.depends[j]].all()
+
+    def collect(self, by_code):
+        """Sum what is given for each code over the variable that owns it."""
+        owners = (
+            np.eye(len(self.variables_))[self.owner] * self.depends.any(axis=0)[:, None]
+        )
+        return by_code @ owners
+
+    # -- rules --------------------------------------------------------------------
+
+    def _outer_rules(self, inner):
+        """Translate the classifier's rules to the input columns.
+
+        A rule on an inner column that mixes several input columns, or that has no
+        counterpart, freezes them: it holds, though stricter than it was meant.
+        """
+        rules = Rules.parse(self.outer, None, "observed")
+        rules = Rules(**{name: value.copy() for name, value in vars(rules).items()})
+        ends = self._ends(inner)
+        for j, variable in enumerate(self.variables_):
+            touched = self.inner.collect(self.depends[j][None].astype(float))[0] > 0
+            path = self.inner.values(self._ladders[j])
+            frozen = not touched.any()
+            for k in np.flatnonzero(touched):
+                up, down, fits = self._translate(inner, k, path[:, k])
+                alone = self.alone[self.inner.variables_[k].slots].all()
+                bound = inner.given[0, k] or not (inner.rise[0, k] and inner.fall[0, k])
+                if not alone:
+                    frozen |= bool(bound)
+                    continue
+                rules.rise[0, j] &= up
+                rules.fall[0, j] &= down
+                if not variable.is_number:
+                    rules.allowed[0, variable.slots] &= fits
+                elif touched.sum() == 1 and self.inner.variables_[k].is_number:
+                    self._bound(rules, inner, j, k, ends[:, j])
+                else:
+                    frozen |= bool(inner.given[0, k])
+            if frozen or not rules.allowed[0, variable.slots].any():
+                rules.rise[0, j] = rules.fall[0, j] = False
+                rules.allowed[0, variable.slots] = self.observed_[variable.slots]
+        return rules
+
+    def _translate(self, inner, k, path):
+        """Directions and steps of a ladder that the rules of an inner column leave."""
+        variable = self.inner.variables_[k]
+        rise, fall = inner.rise[0, k], inner.fall[0, k]
+        steps = np.diff(path)
+        if not variable.is_number and not variable.ordered:
+            up = down = rise and fall
+        elif (steps >= 0).all():
+            up, down = rise, fall
+        elif (steps <= 0).all():
+            up, down = fall, rise
+        else:
+            up = down = rise and fall
+        if variable.is_number:
+            return up, down, (path >= inner.lower[0, k]) & (path <= inner.upper[0, k])
+        allowed = inner.allowed[0, variable.slots]
+        return up, down, allowed[path.astype(int)]
+
+    def _bound(self, rules, inner, j, k, ends):
+        """Bounds of a number that has an inner column of its own."""
+        low, high = np.sort(ends)
+        if not np.isfinite(inner.lower[0, k]) and not np.isfinite(inner.upper[0, k]):
+            low, high = -np.inf, np.inf
+        variable = self.variables_[j]
+        rules.lower[0, j] = variable.round_bound(np.array(low), 1.0)
+        rules.upper[0, j] = variable.round_bound(np.array(high), -1.0)
+        rules.given[0, j] = inner.given[0, k]
+
+    def _ends(self, inner):
+        """Values of two rows at the lower and the upper ends of the inner domain."""
+        numbers = self.inner.numbers_
+        ends = np.repeat(self.inner.values(self.embed(self.template)), 2, axis=0)
+        for row, given, observed in (
+            (0, inner.lower[0], self.inner.lower_),
+            (1, inner.upper[0], self.inner.upper_),
+        ):
+            finite = np.where(np.isfinite(given), given, observed)
+            ends[row, numbers] = finite[numbers]
+        return self.outer.read(self._typed(self._invert(self.inner.table(ends))))
+
+    def constraint_arrays(self, lower, upper, allowed, rise, fall):
+        """Rules on the variables as far as they are rules on single codes."""
+        inner = self.classifier._rules
+        n = len(lower)
+        arrays = {
+            name: np.repeat(value, n, axis=0)
+            for name, value in self.inner.constraint_arrays(
+                inner.lower, inner.upper, inner.allowed, inner.rise, inner.fall
+            ).items()
+            if name in ("lower", "upper", "rise", "fall")
+        }
+        groups = self.inner.groups_
+        free = self.depends.T.astype(float) @ (rise | fall).T.astype(float) > 0
+        arrays["rise"], arrays["fall"] = free.T.copy(), free.T.copy()
+        numbers = self.numbers_ & np.isfinite(lower).all(0) & np.isfinite(upper).all(0)
+        template = np.repeat(self.template, 2 * n, axis=0)
+        ends = np.where(numbers, np.vstack([lower, upper]), template)
+        codes = self.embed(ends)
+        low, high = np.sort([codes[:n], codes[n:]], axis=0)
+        box = self.alone & numbers[self.owner] & (groups < 0)
+        arrays["lower"][:, box], arrays["upper"][:, box] = low[:, box], high[:, box]
+        for j, variable in enumerate(self.variables_):
+            if variable.is_number:
+                continue
+            slots = np.flatnonzero(self.alone & self.depends[j] & (groups >= 0))
+            for c, codes in enumerate(self._ladders[j]):
+                own = slots[codes[slots] > 0.5]
+                arrays["upper"][:, own] = allowed[:, [variable.slots.start + c]]
+        return arrays | {"group": groups, "rank": self.inner.ranks_}

@@ -1,0 +1,413 @@
+from copy import deepcopy
+
+import numpy as np
+import pytest
+import torch
+from skorch.callbacks import (
+    Callback,
+    Checkpoint,
+    EarlyStopping,
+    EpochScoring,
+    GradientNormClipping,
+    LRScheduler,
+)
+
+from sklearn_ct._constraints import Constraints
+from sklearn_ct._module import MLP
+from sklearn_ct._net import (
+    CounterfactualNet,
+    NonFiniteLossWarning,
+    Progress,
+    ValidationAccuracy,
+    early_stopping,
+    one_thread,
+)
+from sklearn_ct.generators import ECCCo, Generic
+from sklearn_ct.losses import Weights
+
+FULL, AR, CD = Weights(0.5, 0.25, 0.1), Weights(0, 0.25, 0), Weights(0.5, 0, 0.1)
+BL = Weights(0.0, 0.0, 0.0)
+TERMS = ["loss_clf", "loss_div", "loss_adv", "loss_reg"]
+SEARCH = ["mature_share", "search_steps", "search_seconds"]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread():
+    with one_thread():
+        yield
+
+
+@pytest.fixture
+def data():
+    draw = torch.Generator().manual_seed(0)
+    y = torch.arange(120) % 2
+    return torch.randn(120, 3, generator=draw) + 2 * y[:, None] - 1, y
+
+
+@pytest.fixture
+def classes():
+    """Four classes of different sizes around the corners of a square."""
+    draw = torch.Generator().manual_seed(1)
+    y = torch.tensor([0] * 60 + [1] * 30 + [2] * 20 + [3] * 10)
+    corners = torch.tensor([[-2.0, -2.0], [-2.0, 2.0], [2.0, -2.0], [2.0, 2.0]])
+    return corners[y] + 0.5 * torch.randn(120, 2, generator=draw), y
+
+
+def make_net(n_inputs=3, n_classes=2, *, sizes=(8,), weights=FULL, **options):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        module = MLP(n_inputs, n_classes, sizes)
+    defaults = {
+        "generator": ECCCo(),
+        "constraints": Constraints.free(n_inputs),
+        "n_counterfactuals": 50,
+        "classes": list(range(n_classes)),
+        "max_epochs": 4,
+        "batch_size": 30,
+        "lr": 0.01,
+        "callbacks__print_log": None,
+        "callbacks__valid_acc": None,
+        "verbose": 0,
+    }
+    return CounterfactualNet(module, weights=weights, **{**defaults, **options})
+
+
+class Spy(Callback):
+    """Keeps batches, gradient norms and thread counts."""
+
+    def on_train_begin(self, net, **kwargs):
+        self.norms, self.batches, self.threads = [], [], []
+
+    def on_grad_computed(self, net, named_parameters, **kwargs):
+        norms = [p.grad.norm() for _, p in named_parameters]
+        self.norms.append(torch.stack(norms).norm().item())
+
+    def on_batch_end(self, net, batch, training, **kwargs):
+        self.batches.append((training, batch))
+        self.threads.append(torch.get_num_threads())
+
+
+def parameters(net):
+    return torch.cat([p.detach().flatten() for p in net.module_.parameters()])
+
+
+def kept_results(monkeypatch, kind, name):
+    """Keep what a method returns from now on, in a list."""
+    kept, method = [], getattr(kind, name)
+    monkeypatch.setattr(
+        kind, name, lambda *a, **k: kept.append(method(*a, **k)) or kept[-1]
+    )
+    return kept
+
+
+def ready(net):
+    """Initialised, in an epoch: as `generate` finds it."""
+    net.initialize()
+    net.history.new_epoch()
+    return net
+
+
+# -- the objective --------------------------------------------------------------
+
+
+def test_a_step_against_the_formula(data, monkeypatch):
+    X, y = data
+    weight = torch.linspace(0.5, 2, 120)
+    banks = kept_results(monkeypatch, CounterfactualNet, "generate")
+    net = make_net(optimizer=torch.optim.SGD, lr=0.1, batch_size=120, max_epochs=1)
+    net.initialize()
+    twin = deepcopy(net.module_)
+    net.train(X, y, sample_weight=weight)
+
+    (bank,) = banks
+    rows = torch.arange(50)
+
+    def log_probability(rows, label):
+        return twin(rows).log_softmax(1)[torch.arange(len(rows)), label]
+
+    real, found = (-twin(r)[rows, bank.target] for r in (bank.real, bank.found))
+    terms = [
+        -(weight * log_probability(X, y)).sum() / weight.sum(),
+        real.mean() - found.mean(),
+        -log_probability(bank.nascent, bank.label).mean(),
+        (real**2).mean() + (found**2).mean(),
+    ]
+    loss = terms[0] + 0.5 * terms[1] + 0.25 * terms[2] + 0.1 * terms[3]
+    loss.backward()
+    for new, old in zip(net.module_.parameters(), twin.parameters(), strict=True):
+        torch.testing.assert_close(new, old - 0.1 * old.grad)
+    row = net.history[-1]
+    np.testing.assert_allclose(
+        [row[name] for name in TERMS], [t.item() for t in terms], rtol=1e-4
+    )
+    assert row["train_loss"] == pytest.approx(loss.item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("weights", [AR, CD, FULL, BL])
+def test_partial_objectives(data, weights):
+    for row in make_net(weights=weights).train(*data).history:
+        clf, *others = (row[term] for term in TERMS)
+        expected = clf + sum(w * t for w, t in zip(weights, others, strict=True))
+        assert row["train_loss"] == pytest.approx(expected, rel=1e-4)
+        assert ("mature_share" in row) is (weights is not BL)
+        assert (row["loss_adv"] != 0) is (weights is not BL)
+
+
+def test_conventional_training_is_training_without_counterfactuals(data):
+    conventional = make_net(weights=BL).train(*data)
+    without = make_net(n_counterfactuals=0).train(*data)
+    full = make_net().train(*data)
+    assert torch.equal(parameters(conventional), parameters(without))
+    assert not torch.equal(parameters(conventional), parameters(full))
+
+
+def test_history_columns(data):
+    X, y = data
+    net = make_net(callbacks=[("accuracy", ValidationAccuracy())])
+    net.train(X, y, validation=(X[:40], y[:40]))
+    for k, row in enumerate(net.history, start=1):
+        assert row["epoch"] == k
+        assert {"train_loss", "valid_acc", "dur", *TERMS, *SEARCH} <= set(row)
+        assert 0 <= row["mature_share"] <= 1
+        assert 0 < row["search_steps"] <= 30
+        assert row["search_seconds"] > 0
+    hits = net.module_(X[:40]).argmax(1) == y[:40]
+    assert net.history[-1]["valid_acc"] == pytest.approx(hits.float().mean().item())
+
+
+def test_burn_in(data):
+    net = make_net(first_epoch=2, max_epochs=5)
+    conventional = make_net(weights=BL, max_epochs=2).train(*data)
+    net.train(*data, epochs=2)
+    assert torch.equal(parameters(net), parameters(conventional))
+    net.train(*data, epochs=3)
+    searched = ["mature_share" in row for row in net.history]
+    assert searched == [False, False, True, True, True]
+    assert [row["loss_adv"] != 0 for row in net.history] == searched
+
+
+def test_it_learns(classes):
+    net = make_net(2, 4, max_epochs=40).train(*classes)
+    X, y = classes
+    assert (net.predict(X.numpy()) == y.numpy()).mean() > 0.95
+    assert net.history[-1]["loss_clf"] < net.history[0]["loss_clf"] / 2
+    assert net.history[-1]["mature_share"] > 0.5
+
+
+# -- counterfactuals of an epoch ------------------------------------------------
+
+
+def test_targets_are_never_the_prediction_and_cover_the_other_classes(classes):
+    X, y = classes
+    # Without perturbation a nascent counterfactual is its row.
+    net = ready(make_net(2, 4, epsilon=0.0, n_counterfactuals=120))
+    pairs = set()
+    for _ in range(20):
+        batch = net.generate(X, y)
+        predicted = net.module_(batch.nascent).argmax(1)
+        pairs |= set(zip(predicted.tolist(), batch.target.tolist(), strict=True))
+    present = {p for p, _ in pairs}
+    assert pairs == {(p, t) for p in present for t in range(4) if t != p}
+    assert len(present) > 1
+
+
+def test_rows_are_drawn_without_replacement(classes):
+    X, y = classes
+    net = ready(make_net(2, 4, epsilon=0.0, n_counterfactuals=70))
+    first, second = net.generate(X, y), net.generate(X, y)
+    assert len(first) == 70
+    assert len(first.nascent.unique(dim=0)) == 70
+    assert not torch.equal(first.nascent, second.nascent)
+    where = (first.nascent[:, None] == X).all(2).int().argmax(1)
+    assert torch.equal(first.label, y[where])
+    net.n_counterfactuals = 1000
+    everything = net.generate(X, y).nascent
+    assert torch.equal(everything.unique(dim=0), X.unique(dim=0))
+
+
+def test_positives_are_uniform_draws_of_the_target_class(classes):
+    X, y = classes
+    net = ready(make_net(2, 4))
+    target = torch.tensor([3, 1]).repeat_interleave(2000)
+    real, drawn = net._positives(X, y, target)
+    assert drawn.all()
+    for k, chosen in ((3, real[:2000]), (1, real[2000:])):
+        members, counts = chosen.unique(dim=0, return_counts=True)
+        assert torch.equal(members, X[y == k].unique(dim=0))
+        expected = 2000 / len(members)
+        assert (counts - expected).abs().max() < 5 * expected**0.5
+
+
+def test_a_class_without_rows_gives_no_divergence(classes):
+    X, y = classes
+    net = ready(make_net(2, 4, n_counterfactuals=90, tau=0.3))
+    present = y < 3
+    batch = net.generate(X[present], y[present])
+    lost = batch.target == 3
+    assert lost.any()
+    assert torch.equal(batch.real[lost], batch.found[lost])
+
+
+def test_what_did_not_mature_gets_its_real_row(classes, monkeypatch):
+    X, y = classes
+    net = ready(make_net(2, 4, generator=Generic(max_iter=2), tau=0.3))
+    searched = kept_results(monkeypatch, Generic, "search")
+    batch = net.generate(X, y)
+    (paths,) = searched
+    mature = paths.mature
+    assert 0 < mature.sum() < 50
+    assert torch.equal(batch.found[~mature], batch.real[~mature])
+    assert torch.equal(batch.found[mature], paths.counterfactual[mature])
+    where = (batch.real[:, None] == X).all(2).int().argmax(1)
+    assert torch.equal(X[where], batch.real)
+    assert torch.equal(y[where], batch.target)
+    row = net.history[-1]
+    assert row["mature_share"] == pytest.approx(mature.float().mean())
+    assert row["search_steps"] == pytest.approx(paths.steps.float().mean())
+
+
+def test_protection(data):
+    X, y = data
+    constraints = Constraints(
+        *(torch.full((1, 3), bound) for bound in (-5.0, 5.0)),
+        rise=torch.tensor([[False, True, False]]),
+        fall=torch.tensor([[False, False, True]]),
+        group=torch.full((3,), -1),
+        rank=torch.zeros(3),
+    )
+    net = make_net(constraints=constraints, tau=0.3).train(X, y)
+    batch = net.generate(X, y)
+    mature = (batch.found != batch.real).any(1)
+    assert mature.any()
+    assert torch.equal(batch.real[:, 0], batch.found[:, 0])
+    assert (batch.real[:, 1] >= batch.found[:, 1]).all()
+    assert (batch.real[:, 2] <= batch.found[:, 2]).all()
+
+
+# -- skorch's callbacks ---------------------------------------------------------
+
+
+def test_epoch_scoring_on_the_training_rows(data):
+    scoring = EpochScoring(
+        "accuracy", lower_is_better=False, on_train=True, name="train_acc"
+    )
+    net = make_net(callbacks=[scoring], max_epochs=15).train(*data)
+    assert net.history[-1]["train_acc"] > 0.9
+    assert net.history[0]["train_acc"] < net.history[-1]["train_acc"]
+
+
+def test_learning_rate_schedule(data):
+    schedule = LRScheduler("StepLR", step_size=1, gamma=0.5)
+    net = make_net(callbacks=[schedule], lr=0.8, max_epochs=3).train(*data)
+    assert net.optimizer_.param_groups[0]["lr"] == pytest.approx(0.1)
+
+
+def test_gradient_clipping(data):
+    free, clipped = Spy(), Spy()
+    make_net(callbacks=[free]).train(*data)
+    make_net(callbacks=[GradientNormClipping(0.01), clipped]).train(*data)
+    assert min(free.norms) > 0.01
+    assert max(clipped.norms) <= 0.01 * 1.001
+
+
+def test_checkpoint(data, tmp_path):
+    checkpoint = Checkpoint(
+        monitor="train_loss_best", dirname=tmp_path, f_criterion=None, f_optimizer=None
+    )
+    net = make_net(callbacks=[checkpoint]).train(*data)
+    assert net.history[-1]["train_loss_best"]
+    fresh = make_net().initialize()
+    fresh.load_params(f_params=tmp_path / "params.pt")
+    assert torch.equal(parameters(fresh), parameters(net))
+
+
+def test_early_stopping_on_the_training_loss(data):
+    stop = EarlyStopping(monitor="train_loss", patience=2, sink=lambda *_: None)
+    net = make_net(callbacks=[stop], lr=1e-12, max_epochs=50).train(*data)
+    assert len(net.history) < 50
+
+
+def test_early_stopping_goes_back_to_the_best_weights(data):
+    X, y = data
+    best = [("accuracy", ValidationAccuracy()), ("stop", early_stopping(3))]
+    net = make_net(callbacks=best, lr=0.05, max_epochs=60)
+    net.train(X, y, validation=(X[:50], y[:50]))
+    assert len(net.history) < 60
+    hits = net.module_(X[:50]).argmax(1) == y[:50]
+    top = max(net.history[:, "valid_acc"])
+    assert hits.float().mean().item() == pytest.approx(top)
+
+
+def test_callbacks_see_rows_and_labels(data):
+    X, y = data
+    spy = Spy()
+    net = make_net(callbacks=[spy], max_epochs=1, batch_size=50)
+    net.train(X, y, validation=(X[:20], y[:20]))
+    sizes = [(training, len(X)) for training, (X, _) in spy.batches]
+    assert sizes == [(True, 50), (True, 50), (True, 20), (False, 20)]
+    assert all(len(X) == len(y) for _, (X, y) in spy.batches)
+    seen = torch.cat([X for training, (X, _) in spy.batches if training])
+    assert torch.equal(seen.unique(dim=0), X.unique(dim=0))
+
+
+# -- what goes wrong, and what stays as it was ----------------------------------
+
+
+@pytest.mark.parametrize("bad", [torch.nan, torch.inf])
+@pytest.mark.parametrize("everywhere", [False, True])
+def test_steps_that_are_not_finite_are_skipped(data, bad, everywhere):
+    weight = torch.ones(120)
+    weight[: 120 if everywhere else 1] = bad
+    net = make_net(max_epochs=2, callbacks=[GradientNormClipping(1.0)]).initialize()
+    before = parameters(net)
+    with pytest.warns(NonFiniteLossWarning, match="batch in epoch . is not finite"):
+        net.train(*data, sample_weight=weight)
+    # Other batches go on.
+    assert torch.equal(parameters(net), before) is everywhere
+    assert torch.isfinite(parameters(net)).all()
+    assert np.isnan([net.history[-1][name] for name in TERMS]).all() == everywhere
+
+
+def test_a_runaway_objective_leaves_finite_weights(data):
+    net = make_net(optimizer=torch.optim.SGD, lr=1e10, max_epochs=6)
+    with pytest.warns(NonFiniteLossWarning, match="smaller lambda_div or lr"):
+        net.train(*data)
+    assert torch.isfinite(parameters(net)).all()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_number_of_threads_is_put_back(data, threads):
+    spy, before = Spy(), torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        make_net(callbacks=[spy], max_epochs=1).train(*data)
+        assert torch.get_num_threads() == threads
+        with pytest.raises(ZeroDivisionError), one_thread():
+            1 / 0  # noqa: B018
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    assert set(spy.threads) == {1}
+
+
+def test_the_callers_generators_are_untouched(data):
+    torch.manual_seed(3)
+    states = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+    first = parameters(make_net().train(*data))
+    assert torch.equal(torch.get_rng_state(), states[0])
+    assert (np.random.get_state()[1] == states[1]).all()  # noqa: NPY002
+    torch.rand(1)
+    assert torch.equal(first, parameters(make_net().train(*data)))
+    assert not torch.equal(first, parameters(make_net(seed=1).train(*data)))
+
+
+def test_one_progress_bar(data, capsys):
+    make_net().train(*data)
+    assert capsys.readouterr() == ("", "")
+    make_net(callbacks=[("progress", Progress())], max_epochs=5).train(*data)
+    captured = capsys.readouterr()
+    lines = [line for line in captured.err.split("\n") if line.strip()]
+    assert captured.out == ""
+    assert len(lines) == 1
+    last = lines[0].split("\r")[-1]
+    assert all(text in last for text in ("training: 100%", "5/5", "loss=", "mature="))

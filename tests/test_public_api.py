@@ -1,0 +1,178 @@
+"""The names, signatures and defaults that users rely on."""
+
+import importlib
+import inspect
+import subprocess
+import sys
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+import sklearn_ct
+from sklearn_ct import CounterfactualTrainedClassifier, Counterfactuals
+
+NAMES = {
+    "sklearn_ct": "CounterfactualTrainedClassifier explain Counterfactuals",
+    "sklearn_ct.generators": "Generic ECCCo",
+    "sklearn_ct.metrics": (
+        "implausibility_distance relative_implausibility mmd_distance "
+        "counterfactual_cost validity_score sparsity redundancy constraint_violations "
+        "fgsm pgd robust_accuracy_score integrated_gradients protected_sensitivity "
+        "neg_implausibility_scorer neg_mmd_scorer neg_cost_scorer validity_scorer "
+        "robust_accuracy_scorer make_recourse_scorer recourse_scoring "
+        "most_plausible_within"
+    ),
+    "sklearn_ct.datasets": (
+        "make_loan_applications make_linearly_separable make_overlapping make_circles "
+        "make_moons fetch_adult fetch_california_housing fetch_credit_default "
+        "fetch_gmsc fetch_german_credit fetch_compas fetch_mnist"
+    ),
+}
+
+CONSTRUCTOR = {
+    "hidden_layer_sizes": (32,),
+    "activation": "relu",
+    "module": None,
+    "mutability": None,
+    "domain": "observed",
+    "categorical_features": "auto",
+    "numeric_scaling": "auto",
+    "generator": "eccco",
+    "lambda_div": 0.1,
+    "lambda_adv": 0.1,
+    "lambda_reg": 0.05,
+    "tau": 0.5,
+    "epsilon": 0.3,
+    "n_counterfactuals": "auto",
+    "burn_in": 0.0,
+    "max_epochs": 100,
+    "batch_size": "auto",
+    "lr": 1e-3,
+    "weight_decay": 0.0,
+    "early_stopping": False,
+    "validation_fraction": 0.1,
+    "n_iter_no_change": 10,
+    "class_weight": None,
+    "warm_start": False,
+    "callbacks": None,
+    "device": "cpu",
+    "random_state": None,
+    "verbose": 0,
+}
+
+EXPLAIN = {
+    "mutability": None,
+    "domain": None,
+    "n_counterfactuals": 1,
+    "max_changes": None,
+    "tau": None,
+    "generator": None,
+    "feature_costs": None,
+    "effort": "full",
+    "random_state": None,
+    "n_jobs": None,
+    "verbose": 0,
+}
+
+ANSWER = (
+    "factuals counterfactuals target status valid probability cost implausibility "
+    "n_changes to_frame changes describe evaluate to_json _repr_html_ __len__ "
+    "__getitem__"
+).split()
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [(module, name) for module, names in NAMES.items() for name in names.split()],
+)
+def test_name_can_be_imported(module, name):
+    assert hasattr(importlib.import_module(module), name)
+
+
+@pytest.mark.parametrize("module", NAMES)
+def test_all_is_sorted_and_true(module):
+    module = importlib.import_module(module)
+    # The order of scikit-learn and ruff: constants, classes, functions.
+    order = sorted(module.__all__, key=lambda n: (not n.isupper(), n[0].islower(), n))
+    assert list(module.__all__) == order
+    assert all(hasattr(module, name) for name in module.__all__)
+
+
+def _keywords(function):
+    return {
+        name: parameter.default
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    }
+
+
+def test_constructor():
+    assert _keywords(CounterfactualTrainedClassifier) == CONSTRUCTOR
+    assert list(_keywords(CounterfactualTrainedClassifier)) == list(CONSTRUCTOR)
+    assert len(inspect.signature(CounterfactualTrainedClassifier).parameters) == len(
+        CONSTRUCTOR
+    )
+
+
+def test_every_parameter_is_checked_and_documented():
+    constraints = CounterfactualTrainedClassifier._parameter_constraints
+    assert set(constraints) == set(CONSTRUCTOR)
+    documentation = CounterfactualTrainedClassifier.__doc__
+    assert [name for name in CONSTRUCTOR if name not in documentation] == []
+
+
+def test_explain_method():
+    explain = CounterfactualTrainedClassifier.explain
+    assert _keywords(explain) == EXPLAIN
+    assert list(inspect.signature(explain).parameters)[:3] == ["self", "X", "target"]
+    assert inspect.signature(explain).parameters["target"].default is None
+
+
+def test_explain_function():
+    parameters = inspect.signature(sklearn_ct.explain).parameters
+    assert list(parameters)[:3] == ["estimator", "X", "target"]
+    assert parameters["target"].default is None
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments"),
+    [
+        ("fit", ["self", "X", "y", "sample_weight"]),
+        ("partial_fit", ["self", "X", "y", "classes", "sample_weight"]),
+        ("predict", ["self", "X"]),
+        ("predict_proba", ["self", "X"]),
+        ("decision_function", ["self", "X"]),
+        ("score", ["self", "X", "y", "sample_weight"]),
+    ],
+)
+def test_method(method, arguments):
+    method = getattr(CounterfactualTrainedClassifier, method)
+    assert list(inspect.signature(method).parameters) == arguments
+
+
+@pytest.mark.parametrize("name", ANSWER)
+def test_answer_has(name):
+    assert name in dir(Counterfactuals) or name in Counterfactuals.__annotations__
+
+
+def test_import_is_light():
+    program = (
+        "import sys, sklearn_ct; heavy = {'matplotlib', 'polars'} & set(sys.modules); "
+        "assert not heavy, heavy"
+    )
+    folder = Path(sklearn_ct.__file__).parents[1]
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=folder)
+
+
+def test_types_are_shipped():
+    assert files("sklearn_ct").joinpath("py.typed").is_file()
+
+
+def test_version():
+    project = Path(sklearn_ct.__file__).parents[1] / "pyproject.toml"
+    if not project.exists():
+        pytest.skip("installed without its sources")
+    version = tomllib.loads(project.read_text())["project"]["version"]
+    assert sklearn_ct.__version__ == version

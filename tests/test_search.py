@@ -1,0 +1,527 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from sklearn_ct import _search
+from sklearn_ct._constraints import Constraints
+from sklearn_ct._module import MLP
+from sklearn_ct._net import one_thread
+from sklearn_ct._search import search
+
+FREE = Constraints.free(3)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread():
+    with one_thread():
+        yield
+
+
+def network(seed=0, sizes=(6,), n_inputs=3, n_classes=3, gain=1.0):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        net = MLP(n_inputs, n_classes, sizes, "tanh").double()
+    for parameter in net.parameters():
+        parameter.data *= gain
+    return net
+
+
+def rows(n, d=3, seed=1):
+    draw = torch.Generator().manual_seed(seed)
+    return torch.randn(n, d, generator=draw, dtype=torch.float64)
+
+
+def targets(net, x, shift=1):
+    """For each row a class that it is not predicted as."""
+    with torch.no_grad():
+        logits = net(x)
+    return (logits.argmax(1) + shift) % logits.shape[1]
+
+
+def probability(net, x, target):
+    with torch.no_grad():
+        return net(x).softmax(1).gather(1, target[:, None])[:, 0]
+
+
+class Recorder(nn.Module):
+    """Keeps every state that it is asked about."""
+
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+        self.states = []
+
+    def forward(self, x):
+        self.states.append(x.detach().clone())
+        return self.net(x)
+
+
+def numeric_walk(net, x, target, *, step_size, n_steps, cost, weights, penalty):
+    """One row by central differences of the search objective, in numpy."""
+
+    def loss(state, step):
+        with torch.no_grad():
+            logits = net(torch.from_numpy(state)[None])
+        value = -logits.log_softmax(1)[0, target].item()
+        value += cost * (weights * np.abs(state - x)).sum()
+        return value + penalty(logits, torch.tensor([target]), step).item()
+
+    state = x.copy()
+    for step in range(1, n_steps + 1):
+        gradient = np.empty_like(state)
+        for d in range(len(state)):
+            nudge = np.zeros_like(state)
+            nudge[d] = 1e-6
+            gradient[d] = loss(state + nudge, step) - loss(state - nudge, step)
+        state = state - step_size * gradient / 2e-6
+    return state
+
+
+# -- the walk ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n_steps", [1, 3])
+def test_steps_against_finite_differences(n_steps):
+    net, x = network(), rows(4)
+    target = targets(net, x)
+    weights = torch.tensor([1.0, 3.0, 0.0], dtype=torch.float64)
+
+    def penalty(logits, target, step):
+        own = logits.gather(1, target[:, None])[:, 0]
+        return -own / step + 0.1 * own**2
+
+    found = search(
+        net,
+        x,
+        target,
+        FREE,
+        tau=1 - 1e-9,
+        max_iter=n_steps,
+        step_size=0.2,
+        lambda_cost=0.3,
+        penalty=penalty,
+        cost_weights=weights,
+    )
+    for i in range(len(x)):
+        expected = numeric_walk(
+            net,
+            x[i].numpy(),
+            int(target[i]),
+            step_size=0.2,
+            n_steps=n_steps,
+            cost=0.3,
+            weights=weights.numpy(),
+            penalty=penalty,
+        )
+        np.testing.assert_allclose(found.counterfactual[i], expected, atol=1e-8)
+    assert found.steps.tolist() == [n_steps] * 4
+    assert not found.mature.any()
+
+
+def test_mature_rows_stop_where_they_first_reached_tau():
+    net, x = Recorder(network(gain=2.0)), rows(30)
+    target = targets(net.net, x)
+    net.states.clear()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_search, "DROP_SHARE", 1.0)
+        found = search(net, x, target, FREE, tau=0.6, max_iter=12)
+    reached = torch.stack([probability(net.net, s, target) for s in net.states]) >= 0.6
+    assert 0 < found.mature.sum() < 30
+    for i in range(30):
+        if found.mature[i]:
+            first = int(reached[:, i].float().argmax())
+            assert found.steps[i] == first
+            assert torch.equal(found.counterfactual[i], net.states[first][i])
+        else:
+            assert found.steps[i] == 12
+            assert torch.equal(found.counterfactual[i], net.states[12][i])
+            assert not reached[:, i].any()
+    assert found.steps.unique().numel() > 3
+
+
+def test_maturity_is_the_probability_of_the_target():
+    net, x = network(gain=2.0), rows(50)
+    target = targets(net, x)
+    found = search(net, x, target, FREE, tau=0.6, max_iter=12)
+    reached = probability(net, found.counterfactual, target) >= 0.6
+    assert torch.equal(found.mature, reached)
+
+
+def test_rows_that_are_mature_from_the_start_stay():
+    net, x = network(), rows(10)
+    found = search(net, x, targets(net, x, shift=0), FREE, tau=0.1, epsilon=0.3)
+    assert found.mature.all()
+    assert torch.equal(found.steps, torch.zeros(10, dtype=torch.long))
+    assert torch.equal(found.counterfactual, x)
+    assert torch.equal(found.nascent, x)
+
+
+def test_no_rows_at_all():
+    net, x = network(), rows(0)
+    found = search(net, x, torch.zeros(0, dtype=torch.long), FREE, tau=0.5, epsilon=0.1)
+    assert found.counterfactual.shape == found.nascent.shape == (0, 3)
+    assert found.mature.shape == found.steps.shape == (0,)
+
+
+def test_a_larger_distance_weight_stays_nearer():
+    net, x = network(gain=2.0), rows(40)
+    target = targets(net, x)
+    walks = [
+        search(net, x, target, FREE, tau=1 - 1e-9, lambda_cost=cost)
+        for cost in (0.0, 0.2)
+    ]
+    free, near = ((w.counterfactual - x).abs().sum(1).mean() for w in walks)
+    assert near < free
+
+
+# -- rows do not see each other ------------------------------------------------------
+
+
+def closely(a, b):
+    for name in ("counterfactual", "nascent"):
+        torch.testing.assert_close(
+            getattr(a, name), getattr(b, name), rtol=0, atol=1e-12
+        )
+    assert torch.equal(a.mature, b.mature)
+    assert torch.equal(a.steps, b.steps)
+
+
+@pytest.fixture
+def mixed():
+    """Rows, targets and constraints of each row, with a one-hot group."""
+    net = network(n_inputs=5, gain=4.0)
+    x = torch.cat(
+        [rows(40, 2), torch.eye(3, dtype=torch.float64)[[0, 1, 2, 1] * 10]], 1
+    )
+    draw = torch.Generator().manual_seed(5)
+    numbers = torch.rand(40, 2, generator=draw)
+    free = torch.ones(40, 3, dtype=torch.bool)
+    constraints = replace(
+        Constraints.free(5),
+        lower=torch.tensor([[-3.0, -3.0, 0.0, 0.0, 0.0]]),
+        upper=torch.tensor([[3.0, 3.0, 1.0, 1.0, 1.0]]),
+        rise=torch.cat([numbers > 0.3, free], 1),
+        group=torch.tensor([-1, -1, 0, 0, 0]),
+    )
+    return net, x, targets(net, x), constraints
+
+
+def test_alone_equals_in_a_batch(mixed):
+    net, x, target, constraints = mixed
+    options = {"tau": 0.7, "epsilon": 0.3}
+    batch = search(net, x, target, constraints, **options)
+    assert batch.steps.unique().numel() > 2
+    for i in range(len(x)):
+        row = torch.tensor([i])
+        own = constraints.take(row)
+        alone = search(net, x[row], target[row], own, **options)
+        closely(alone, type(batch)(**{k: v[row] for k, v in vars(batch).items()}))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5])
+def test_dropping_mature_rows_changes_nothing(mixed, monkeypatch, share):
+    monkeypatch.setattr(_search, "DROP_SHARE", share)
+    dropped = search(*mixed, tau=0.7, epsilon=0.3)
+    monkeypatch.setattr(_search, "DROP_SHARE", 1.0)
+    kept = search(*mixed, tau=0.7, epsilon=0.3)
+    assert 0 < kept.mature.sum() < 40
+    closely(dropped, kept)
+
+
+def test_mature_rows_are_dropped(mixed):
+    net, *others = mixed
+    recorder = Recorder(net)
+    search(recorder, *others, tau=0.7)
+    sizes = [len(state) for state in recorder.states]
+    assert sizes[0] == 40
+    assert sizes[-1] < sizes[0]
+    assert sizes == sorted(sizes, reverse=True)
+
+
+def test_the_walk_ends_when_all_rows_are_mature():
+    net, x = Recorder(network(gain=3.0)), rows(10)
+    found = search(net, x, targets(net.net, x), FREE, tau=0.4, max_iter=500)
+    assert found.mature.all()
+    # The walk's states and the one of `targets`.
+    assert len(net.states) == int(found.steps.max()) + 1
+
+
+# -- what is left as it was ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_module_and_rows_are_left_as_they_were(training):
+    net = nn.Sequential(network(), nn.Dropout(0.5)).train(training)
+    before = [p.clone() for p in net.parameters()]
+    x, copy = rows(6), rows(6)
+    first, second = (
+        search(net, x, torch.zeros(6, dtype=torch.long), FREE, tau=0.9) for _ in "ab"
+    )
+    assert net.training is training
+    assert all(m.training is training for m in net.modules())
+    assert torch.equal(x, copy)
+    # Dropout is off: the same walk twice.
+    assert torch.equal(first.counterfactual, second.counterfactual)
+    for parameter, old in zip(net.parameters(), before, strict=True):
+        assert parameter.grad is None
+        assert parameter.requires_grad
+        assert torch.equal(parameter, old)
+
+
+def test_mode_is_put_back_after_an_error():
+    net = network().train()
+    with pytest.raises(RuntimeError):
+        search(net, rows(2, d=4), torch.tensor([0, 1]), Constraints.free(4), tau=0.5)
+    assert net.training
+
+
+def test_works_where_gradients_are_off():
+    net, x = network(), rows(6)
+    target = targets(net, x)
+    with_gradients = search(net, x, target, FREE, tau=0.9, epsilon=0.3)
+    with torch.no_grad():
+        without = search(net, x, target, FREE, tau=0.9, epsilon=0.3)
+        assert not torch.is_grad_enabled()
+    closely(with_gradients, without)
+    assert not without.counterfactual.requires_grad
+    assert not without.nascent.requires_grad
+
+
+# -- nascent ------------------------------------------------------------------------
+
+
+def paths_of(net, x, target, **options):
+    """The walk's result and every state of it, (n_states, n, d)."""
+    recorder = Recorder(net)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_search, "DROP_SHARE", 1.0)
+        found = search(recorder, x, target, FREE, **options)
+    return found, torch.stack(recorder.states)
+
+
+def exit_oracle(path, epsilon):
+    """Where a polyline first leaves the ball around its start, by bisection."""
+    for old, new in zip(path[:-1], path[1:], strict=True):
+        if np.abs(new - path[0]).max() > epsilon:
+            inside, outside = 0.0, 1.0
+            for _ in range(60):
+                middle = (inside + outside) / 2
+                point = old + middle * (new - old)
+                within = np.abs(point - path[0]).max() <= epsilon
+                inside, outside = (middle, outside) if within else (inside, middle)
+            return old + inside * (new - old)
+    return path[-1]
+
+
+def last_oracle(path, epsilon):
+    near = np.abs(path - path[0]).max(axis=1) <= epsilon
+    return path[np.flatnonzero(near)[-1]]
+
+
+# Paths that never leave the ball, leave it late, at once, and come back to it.
+WALKS = [
+    {"step_size": 0.05, "epsilon": 0.3},
+    {"step_size": 0.25, "epsilon": 0.3},
+    {"step_size": 1.0, "epsilon": 0.05},
+    {"step_size": 1.5, "epsilon": 0.3, "lambda_cost": 0.6},
+]
+
+
+@pytest.mark.parametrize("options", WALKS)
+@pytest.mark.parametrize(
+    ("rule", "oracle"), [("exit", exit_oracle), ("last", last_oracle)]
+)
+def test_nascent_against_the_oracle(options, rule, oracle):
+    net, x = network(gain=2.0), rows(40)
+    target = targets(net, x)
+    found, path = paths_of(
+        net, x, target, tau=0.8, max_iter=15, nascent=rule, **options
+    )
+    epsilon = options["epsilon"]
+    for i in range(len(x)):
+        expected = oracle(path[:, i].numpy(), epsilon)
+        np.testing.assert_allclose(found.nascent[i], expected, atol=1e-9)
+    assert (found.nascent - x).abs().max() <= epsilon + 1e-12
+
+
+def test_exit_differs_from_its_row_where_the_search_moved():
+    net, x = network(gain=3.0), rows(200)
+    found = search(net, x, targets(net, x), FREE, tau=0.9, epsilon=0.3, step_size=1.0)
+    moved = (found.counterfactual != x).any(1)
+    differs = (found.nascent != x).any(1)
+    assert moved.sum() > 150
+    assert differs[moved].float().mean() >= 0.95
+
+
+def test_single_precision_nascent_stays_within_epsilon():
+    net, x = network(gain=3.0).float(), 30 * rows(200).float()
+    found = search(net, x, targets(net, x), FREE, tau=0.9, epsilon=0.3, step_size=1.0)
+    rounding = 2 * torch.finfo(torch.float32).eps * x.abs()
+    assert ((found.nascent - x).abs() <= 0.3 + rounding).all()
+
+
+def test_without_epsilon_nascent_is_the_row():
+    net, x = network(), rows(5)
+    assert torch.equal(search(net, x, targets(net, x), FREE, tau=0.9).nascent, x)
+
+
+# -- constraints and latent spaces -----------------------------------------------------
+
+
+def orthogonal(d):
+    return torch.linalg.qr(rows(d, d, seed=9))[0]
+
+
+def test_an_orthogonal_latent_space_walks_the_same_path():
+    # Gradient steps do not depend on the choice of an orthonormal basis.
+    net, x, basis = network(), rows(10), orthogonal(3)
+    target = targets(net, x)
+    # (The l1 distance would see the rounding of the way there and back.)
+    options = {"tau": 0.7, "epsilon": 0.3, "lambda_cost": 0.0}
+    direct = search(net, x, target, FREE, **options)
+    latent = search(
+        net,
+        x,
+        target,
+        FREE,
+        encode=lambda x: x @ basis,
+        decode=lambda z: z @ basis.T,
+        **options,
+    )
+    torch.testing.assert_close(latent.counterfactual, direct.counterfactual)
+    torch.testing.assert_close(latent.nascent, direct.nascent)
+    assert torch.equal(latent.steps, direct.steps)
+
+
+def test_latent_steps_go_by_the_latent_gradient():
+    net, x = network(), rows(4)
+    target, scale = targets(net, x), torch.tensor([2.0, 0.5, 3.0]).double()
+    options = {"tau": 0.99, "max_iter": 1, "lambda_cost": 0.0}
+    direct = search(net, x, target, FREE, **options)
+    latent = search(
+        net, x, target, FREE, encode=lambda x: x / scale, decode=scale.mul, **options
+    )
+    step = (direct.counterfactual - x) * scale**2
+    torch.testing.assert_close(latent.counterfactual, x + step)
+
+
+def test_mutability_and_domain_hold_on_the_decoded_row():
+    net, x, basis = network(gain=2.0), rows(60).clamp(-2, 2), orthogonal(3)
+    constraints = replace(
+        FREE,
+        lower=torch.tensor([[-2.0, -2.0, -2.0]]),
+        upper=torch.tensor([[2.0, 2.0, 2.0]]),
+        rise=torch.tensor([[False, True, True]]),
+        fall=torch.tensor([[False, False, True]]),
+    )
+    found = search(
+        net,
+        x,
+        targets(net, x),
+        constraints,
+        tau=0.9,
+        step_size=2.0,
+        epsilon=0.3,
+        encode=lambda x: x @ basis,
+        decode=lambda z: z @ basis.T,
+    )
+    for result in (found.counterfactual, found.nascent):
+        assert torch.equal(result[:, 0], x[:, 0])
+        assert (result[:, 1] >= x[:, 1]).all()
+        assert (result.abs() <= 2).all()
+    change = found.counterfactual - x
+    assert (change[:, 1] > 0.1).any()
+    assert (change[:, 2] > 0.1).any()
+    assert (change[:, 2] < -0.1).any()
+    assert (found.counterfactual[:, 2].abs() == 2).any()
+    reached = probability(net, found.counterfactual, targets(net, x)) >= 0.9
+    assert torch.equal(found.mature, reached)
+
+
+@settings(derandomize=True, deadline=None, max_examples=300)
+@given(
+    seed=st.integers(0, 2**31),
+    n_numbers=st.integers(1, 3),
+    sizes=st.lists(st.integers(1, 4), max_size=3),
+    by_row=st.booleans(),
+    latent=st.booleans(),
+    step_size=st.sampled_from([0.25, 2.0]),
+    single=st.booleans(),
+)
+def test_every_answer_is_allowed(
+    seed, n_numbers, sizes, by_row, latent, step_size, single
+):
+    draw = np.random.default_rng(seed)
+    n, d = 12, n_numbers + sum(sizes)
+    n_rules = n if by_row else 1
+    group = np.repeat([*[-1] * n_numbers, *range(len(sizes))], [1] * n_numbers + sizes)
+    x = np.empty((n, d))
+    x[:, :n_numbers] = draw.uniform(-1, 1, (n, n_numbers))
+    rise, fall = (draw.random((n_rules, d)) < 0.7 for _ in range(2))
+    lower, upper = np.zeros((n_rules, d)), np.ones((n_rules, d))
+    lower[:, :n_numbers], upper[:, :n_numbers] = -1.2, 1.1
+    rank = np.zeros(d)
+    for k, size in enumerate(sizes):
+        columns = np.flatnonzero(group == k)
+        rise[:, columns], fall[:, columns] = rise[:, columns[:1]], fall[:, columns[:1]]
+        rank[columns] = draw.permutation(size)
+        here = draw.integers(size, size=n)
+        x[:, columns] = np.eye(size)[here]
+        upper[:, columns] = draw.random((n_rules, size)) < 0.8
+        # The factual's category is allowed.
+        own = np.eye(size)[here] if by_row else np.bincount(here, minlength=size)
+        upper[:, columns] = np.maximum(upper[:, columns], own > 0)
+    constraints = Constraints(
+        *map(torch.from_numpy, (lower, upper, rise, fall, group, rank))
+    )
+    net = network(seed=seed % 1000, n_inputs=d, gain=4.0)
+    kind = torch.float32 if single else torch.float64
+    rows_ = torch.from_numpy(x).to(kind)
+    basis = orthogonal(d).to(kind)
+    maps = {"encode": lambda x: x @ basis, "decode": lambda z: z @ basis.T}
+    net = net.to(kind)
+    found = search(
+        net,
+        rows_,
+        targets(net, rows_),
+        constraints,
+        tau=0.8,
+        epsilon=0.2,
+        step_size=step_size,
+        max_iter=10,
+        **(maps if latent else {}),
+    )
+    x = rows_.numpy()
+    close = 1e-5 if single else 1e-9
+    up, down = np.broadcast_to(rise, x.shape), np.broadcast_to(fall, x.shape)
+    for result in (found.counterfactual.numpy(), found.nascent.numpy()):
+        change = result - x
+        frozen = ~up & ~down
+        numbers = np.broadcast_to(group < 0, x.shape)
+        assert (result[frozen] == x[frozen]).all()
+        assert (change[numbers & ~up] <= 0).all()
+        assert (change[numbers & ~down] >= 0).all()
+        assert (result >= lower - close).all()
+        assert (result <= upper + close).all()
+        for k in range(len(sizes)):
+            columns = np.flatnonzero(group == k)
+            part, place = result[:, columns], rank[columns]
+            np.testing.assert_allclose(part.sum(1), 1, atol=close)
+            start = x[:, columns] @ place
+            taken = part > close
+            below = (taken & (place < start[:, None])).any(1)
+            above = (taken & (place > start[:, None])).any(1)
+            assert not (above & ~up[:, columns[0]]).any()
+            assert not (below & ~down[:, columns[0]]).any()
+
+
+def test_a_factual_outside_the_domain_is_pulled_into_it():
+    net, x = network(), rows(5) + 10
+    bounded = replace(FREE, upper=torch.tensor([[1.0, 2.0, 3.0]]))
+    found = search(net, x, targets(net, x), bounded, tau=0.999, max_iter=3)
+    assert (found.counterfactual <= torch.tensor([1.0, 2.0, 3.0])).all()

@@ -1,0 +1,92 @@
+"""Containers: arrays, pandas and polars frames."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sklearn_ct._table import (
+    column_names,
+    from_polars,
+    is_frame,
+    is_polars,
+    put_cells,
+    take_column,
+    take_rows,
+    to_polars,
+)
+
+
+def test_arrays_have_positions_for_names():
+    X = np.arange(6).reshape(2, 3)
+    assert column_names(X) == [0, 1, 2]
+    assert not is_frame(X)
+    assert not is_polars(X)
+    np.testing.assert_array_equal(take_column(X, 1), [1, 4])
+    np.testing.assert_array_equal(take_rows(X, [1, 1]), [[3, 4, 5], [3, 4, 5]])
+
+
+def test_frames_are_taken_by_position():
+    X = pd.DataFrame({1: [1, 2], 0: [3, 4]}, index=[7, 7])
+    assert column_names(X) == [1, 0]
+    assert take_column(X, 0).tolist() == [1, 2]
+    assert take_rows(X, [1]).index.tolist() == [7]
+
+
+@pytest.mark.parametrize(
+    ("column", "cells", "expected"),
+    [
+        (np.array([1, 2, 3], dtype="int8"), np.array([9.0]), 9),
+        (np.array([1.5, 2, 3], dtype="float32"), np.array([0.1]), np.float32(0.1)),
+        (np.array([True, False, True]), np.array([False]), False),
+        (pd.array([1, 2, 3], dtype="Int64"), np.array([9.0]), 9),
+        (pd.array([1, 2, 3], dtype="UInt8"), np.array([9.0]), 9),
+        (pd.array([1.5, 2, 3], dtype="Float64"), np.array([9.5]), 9.5),
+        (pd.array([True, False, True], dtype="boolean"), np.array([False]), False),
+        (pd.array(["a", "b", "a"], dtype="string"), ["b"], "b"),
+        (pd.Categorical(["a", "b", "a"]), np.array(["b"], dtype=object), "b"),
+        (np.array(["a", "b", "a"], dtype=object), ["b"], "b"),
+    ],
+)
+def test_written_cells_keep_the_type_of_their_column(column, cells, expected):
+    frame = pd.DataFrame({"other": range(3), "column": column}, index=[5, 5, 5])
+    before = frame.copy()
+    put_cells(frame, np.array([0]), 1, cells)
+    assert frame.dtypes.equals(before.dtypes)
+    assert frame["column"].tolist()[0] == expected
+    pd.testing.assert_frame_equal(frame.iloc[1:], before.iloc[1:])
+
+
+def test_written_cells_of_an_array():
+    X = np.arange(6).reshape(3, 2)
+    put_cells(X, np.array([0, 2]), 1, np.array([10.0, 20.0]))
+    np.testing.assert_array_equal(X, [[0, 10], [2, 3], [4, 20]])
+
+
+def test_polars_round_trip():
+    polars = pytest.importorskip("polars")
+    levels = polars.Enum(["low", "high"])
+    frame = polars.DataFrame(
+        {
+            "whole": polars.Series([1, 2, 3], dtype=polars.Int16),
+            "real": polars.Series([0.5, 1.5, 2.5], dtype=polars.Float32),
+            "flag": [True, False, True],
+            "word": ["a", "b", "a"],
+            "level": polars.Series(["low", "high", "low"], dtype=levels),
+            "group": polars.Series(["x", "y", "x"], dtype=polars.Categorical),
+        }
+    )
+    assert is_polars(frame)
+    pandas = from_polars(frame)
+    assert [str(dtype) for dtype in pandas.dtypes] == [
+        "int16",
+        "float32",
+        "bool",
+        "object",
+        "category",
+        "object",
+    ]
+    assert pandas["level"].cat.ordered
+    assert pandas["level"].cat.categories.tolist() == ["low", "high"]
+    back = to_polars(pandas, frame)
+    assert back.schema == frame.schema
+    assert back.equals(frame)

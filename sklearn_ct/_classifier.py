@@ -4,7 +4,8 @@ import torch
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_ct._explain import Model, explain_table
+from sklearn_ct._explain import explain_table
+from sklearn_ct._model import Model
 from sklearn_ct._table import is_polars, to_polars
 from sklearn_ct._training import PARAMETERS, Trained
 from sklearn_ct._validation import check_generator, check_X
@@ -291,6 +292,8 @@ class CounterfactualTrainedClassifier(ClassifierMixin, Trained):
         generator=None,
         feature_costs=None,
         effort="full",
+        project=None,
+        margin=0.0,
         random_state=None,
         n_jobs=None,
         verbose=0,
@@ -319,6 +322,13 @@ class CounterfactualTrainedClassifier(ClassifierMixin, Trained):
         effort : {"full", "walk"}, default="full"
             ``"walk"``: the generator's search alone, then rounding and the check;
             ``"full"``: with repair, sparsification and fallback.
+        project : callable, default=None
+            ``table -> table`` in the columns and units of ``X``, applied to every
+            candidate: features that follow from others (a ratio, an age that rises
+            with the years of employment). It must leave immutable columns alone.
+        margin : float, default=0.0
+            Perturbation of the numbers, in standardised units and in the direction
+            that hurts most, under which the answer must stay valid.
         random_state : int, RandomState instance or None, default=None
             Seed of generators that draw; the search itself draws nothing.
         n_jobs : int, default=None
@@ -356,6 +366,8 @@ class CounterfactualTrainedClassifier(ClassifierMixin, Trained):
             tau=self.tau if tau is None else tau,
             feature_costs=feature_costs,
             effort=effort,
+            project=project,
+            margin=margin,
             random_state=random_state,
             n_jobs=n_jobs,
             verbose=verbose,

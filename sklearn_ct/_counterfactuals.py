@@ -57,7 +57,7 @@ class Counterfactuals:
     def __post_init__(self):
         """Freeze the arrays."""
         for value in vars(self).values():
-            if isinstance(value, np.ndarray) and value.flags.owndata:
+            if isinstance(value, np.ndarray):
                 value.flags.writeable = False
 
     @property
@@ -236,12 +236,12 @@ class Counterfactuals:
                     "target": _plain(self.target[i]),
                     "status": self.status[i],
                     "reason": self.reason[i],
-                    "probability": float(self.probability[i]),
-                    "cost": float(self.cost[i]),
+                    "probability": _plain(self.probability[i]),
+                    "cost": _plain(self.cost[i]),
                     "n_changes": int(self.n_changes[i]),
                 }
             )
-        return json.dumps(records)
+        return json.dumps(records, allow_nan=False)
 
     def __repr__(self):
         counts = pd.Series(self.status).value_counts()
@@ -296,6 +296,10 @@ def _cells(frame, columns):
 def _step(feature, old, new):
     if isinstance(feature, tuple):
         return f"change {old} to {new}"
+    if isinstance(feature, int):
+        feature = f"column {feature}"
+    if pd.isna(old):
+        return f"set {feature}, which is missing, to {_show(new)}"
     if _is_number(old) and _is_number(new):
         verb = "raise" if new > old else "lower"
         return f"{verb} {feature} from {_show(old)} to {_show(new)}"
@@ -315,7 +319,13 @@ def _show(value):
 
 
 def _plain(value):
-    return value.item() if isinstance(value, np.generic) else value
+    """Value that JSON knows; missing and infinite cells are null."""
+    value = value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, float):
+        return value if np.isfinite(value) else None
+    if isinstance(value, str | int | None):
+        return value
+    return None if pd.isna(value) else str(value)
 
 
 def _record(frame, i):

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+# Weight of a row's distance to real rows of the target class beside its cost.
+PLAUSIBILITY = 0.25
 BLOCK = 4_000_000  # hidden units evaluated at a time, for bounded memory
 
 
@@ -42,12 +44,15 @@ class Edits:
         Codes of the value at the variable's slots, 0 elsewhere.
     slots : boolean ndarray of shape (m, d)
         The variable's slots.
+    real : Real
+        The rows that the levels are from.
     """
 
     variable: np.ndarray
     value: np.ndarray
     codes: np.ndarray
     slots: np.ndarray
+    real: "Real"
 
     @classmethod
     def of(cls, codec, references, effort):
@@ -82,7 +87,7 @@ class Edits:
         rows = np.repeat(references[:1], len(value), axis=0)
         rows[np.arange(len(value)), variable] = value
         codes = np.where(slots, codec.embed(rows), 0.0)
-        return cls(variable, value, codes, slots)
+        return cls(variable, value, codes, slots, Real.of(codec.embed(references)))
 
     def allowed(self, bounds, codec):
         """Which edits the rules allow each row, boolean of shape (n, m)."""
@@ -119,6 +124,42 @@ class Edits:
             cost[:, mine] = np.abs(distance).sum(axis=2) * weights[j]
         return cost
 
+    def distances(self):
+        """Distance of each edited variable to the real rows, of shape (m,)."""
+        return (self.real.distances(self.codes) * self.slots).sum(axis=1)
+
+
+@dataclass(frozen=True)
+class Real:
+    """Codes of real rows, ready to tell the mean l1 distance to them column by column.
+
+    Attributes
+    ----------
+    codes : ndarray of shape (k, d)
+        Each column sorted.
+    sums : ndarray of shape (k + 1, d)
+        Sums of the smallest 0, 1, ..., k of each column.
+    """
+
+    codes: np.ndarray
+    sums: np.ndarray
+
+    @classmethod
+    def of(cls, codes):
+        """Sort the columns."""
+        ordered = np.sort(codes, axis=0)
+        return cls(ordered, np.vstack([np.zeros(codes.shape[1]), ordered.cumsum(0)]))
+
+    def distances(self, codes):
+        """Mean of ``|x_d - r_d|`` over the real rows ``r``, of shape (n, d)."""
+        k = len(self.codes)
+        mean = np.empty(codes.shape)
+        for d in range(codes.shape[1]):
+            below = np.searchsorted(self.codes[:, d], codes[:, d])
+            sums = self.sums[:, d]
+            mean[:, d] = codes[:, d] * (2 * below - k) + sums[k] - 2 * sums[below]
+        return mean / k
+
 
 def search_edits(task, edits, effort):
     """Find cheap answers among rows that differ from the factuals by a few edits.
@@ -147,6 +188,8 @@ def search_edits(task, edits, effort):
     home = task.codec.embed(factual)
     allowed = edits.allowed(task.bounds, task.codec)
     price = edits.costs(home, task.options.cost)
+    nearer = task.codec.collect(edits.real.distances(home))[:, edits.variable]
+    price += PLAUSIBILITY * (edits.distances() - nearer)
     # One state for each row to begin with; the cost paid for each variable.
     owner, values, codes = np.arange(n), factual.copy(), home
     paid = np.zeros(factual.shape)

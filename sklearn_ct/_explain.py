@@ -10,11 +10,10 @@ from tqdm.auto import tqdm
 
 from sklearn_ct._bounds import Bounds
 from sklearn_ct._counterfactuals import Counterfactuals
+from sklearn_ct._link import Link
 from sklearn_ct._net import one_thread
-from sklearn_ct._recourse import Model, Options, cost_parts, distance, find
+from sklearn_ct._recourse import Options, cost_parts, distance, find
 from sklearn_ct._rules import Rules
-
-__all__ = ["Model", "explain_table"]
 
 BLOCK = 2000
 
@@ -36,6 +35,8 @@ def explain_table(
     tau,
     feature_costs,
     effort,
+    project,
+    margin,
     random_state,
     n_jobs,
     verbose,
@@ -65,7 +66,7 @@ def explain_table(
     """
     codec = model.codec
     n = len(X)
-    _check_options(n_counterfactuals, max_changes, tau, effort)
+    _check_options(n_counterfactuals, max_changes, tau, effort, margin)
     call = Rules.parse(codec, mutability, domain, n_rows=n)
     rules = rules.narrow(call, codec)
     factual = codec.read(X)
@@ -77,6 +78,8 @@ def explain_table(
         effort=effort,
         max_changes=max_changes,
         cost=_costs(feature_costs, codec),
+        margin=float(margin),
+        link=None if project is None else Link(project, codec, rules, X, factual),
     )
     bounds = Bounds.of(rules, codec, factual)
     open_ = np.flatnonzero(before.argmax(axis=1) != target) if n else np.arange(0)
@@ -89,6 +92,7 @@ def explain_table(
             target[rows],
             options,
             references,
+            rows,
             n_counterfactuals,
             seed,
         )
@@ -120,17 +124,17 @@ def explain_table(
     )
 
 
-def _answer(model, bounds, target, options, references, k, seed):
+def _answer(model, bounds, target, options, references, rows, k, seed):
     """Find the ``k`` answers of a block of rows, cheapest first."""
-    task = (model, bounds, target, options, references)
     with one_thread(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        answers = [find(*task)]
+        answers = [find(model, bounds, target, options, references, rows)]
         closed = np.zeros(bounds.factual.shape, dtype=bool)
         for _ in range(1, k):
             # Another answer must do without the costliest change of each one so far.
             closed |= _costliest(model.codec, bounds, answers[-1], options)
-            other = find(model, bounds.freeze(closed), target, options, references)
+            narrower = bounds.freeze(closed)
+            other = find(model, narrower, target, options, references, rows)
             other.reason[other.status == "infeasible"] = (
                 "no further answer without the changes of the others was found"
             )
@@ -239,7 +243,7 @@ def _costs(feature_costs, codec):
     return costs
 
 
-def _check_options(n_counterfactuals, max_changes, tau, effort):
+def _check_options(n_counterfactuals, max_changes, tau, effort, margin):
     def whole(value):
         return isinstance(value, Integral) and not isinstance(value, bool)
 
@@ -262,4 +266,9 @@ def _check_options(n_counterfactuals, max_changes, tau, effort):
         raise ValueError(
             "The 'effort' parameter of explain must be 'full' or 'walk'. "
             f"Got {effort!r} instead."
+        )
+    if not isinstance(margin, Real) or not 0 <= margin < np.inf:
+        raise ValueError(
+            "The 'margin' parameter of explain must be a finite number, zero or "
+            f"greater. Got {margin!r} instead."
         )

@@ -39,20 +39,21 @@ def invert(name, step, table, columns):
     if step is None or isinstance(step, str) or identity:
         return pd.DataFrame(cells, columns=columns)
     if isinstance(step, Pipeline):
-        inner = [s for s in step.steps if not (s[1] is None or isinstance(s[1], str))]
         inputs = [columns]
-        for _, part in inner[:-1]:
+        for _, part in step.steps[:-1]:
             inputs.append(output_columns(part, inputs[-1]))
-        for (part_name, part), names in zip(inner[::-1], inputs[::-1], strict=True):
+        for (part_name, part), names in zip(
+            step.steps[::-1], inputs[::-1], strict=True
+        ):
             table = invert(f"{name}__{part_name}", part, table, names)
-        return table if inner else pd.DataFrame(cells, columns=columns)
+        return table
     if isinstance(step, ColumnTransformer):
         found = {}
         for part_name, part, part_columns in step.transformers_:
             slots = step.output_indices_[part_name]
             if isinstance(part, str) and part == "drop":
                 continue
-            names = selected(step, part_columns, columns)
+            names = selected(part_columns, columns)
             if not len(names) or slots.stop == slots.start:
                 continue
             back = invert(f"{name}__{part_name}", part, cells[:, slots], names)
@@ -64,9 +65,11 @@ def invert(name, step, table, columns):
     if hasattr(step, "statistics_"):
         # An imputer leaves what is there as it is; indicators come after it, and
         # columns without any value are dropped.
-        empty = [pd.isna(value) for value in step.statistics_]
-        kept = [column for column, e in zip(columns, empty, strict=True) if not e]
-        kept = columns if cells.shape[1] >= len(columns) else kept
+        kept = [
+            column
+            for column, value in zip(columns, step.statistics_, strict=True)
+            if step.keep_empty_features or not pd.isna(value)
+        ]
         parts = dict(zip(kept, cells.T[: len(kept)], strict=True))
         return _frame(parts, columns, len(cells))
     if isinstance(step, FunctionTransformer):
@@ -124,13 +127,19 @@ def output_columns(step, columns):
     try:
         return list(step.get_feature_names_out([str(name) for name in columns]))
     except (AttributeError, ValueError, TypeError):
-        return list(range(getattr(step, "n_features_in_", len(columns))))
+        if step is None or isinstance(step, str):
+            return columns
+    if isinstance(step, Pipeline):
+        for _, part in step.steps:
+            columns = output_columns(part, columns)
+        return columns
+    if isinstance(step, ColumnTransformer):
+        return list(range(max(part.stop for part in step.output_indices_.values())))
+    return list(range(getattr(step, "n_features_in_", len(columns))))
 
 
-def selected(transformer, chosen, columns):
+def selected(chosen, columns):
     """Names of the columns that a part of a ColumnTransformer takes."""
-    if callable(chosen):
-        chosen = transformer._columns
     if isinstance(chosen, str):
         return [chosen]
     if isinstance(chosen, slice):
@@ -156,7 +165,7 @@ def categories_of(steps, columns, found):
         elif isinstance(step, ColumnTransformer):
             for name, part, chosen in step.transformers_:
                 if isinstance(part, BaseEstimator):
-                    names = selected(step, chosen, columns)
+                    names = selected(chosen, columns)
                     categories_of([(name, part)], names, found)
 
 

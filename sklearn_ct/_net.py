@@ -98,11 +98,12 @@ class CounterfactualNet(NeuralNetClassifier):
         self
         """
         self.sample_weight_ = sample_weight
+        self.epochs_ = self.max_epochs if epochs is None else epochs
         self.train_split = (
             None if validation is None else predefined_split(Dataset(*validation))
         )
         with one_thread():
-            return self.partial_fit(Dataset(X, y), None, epochs=epochs)
+            return self.partial_fit(Dataset(X, y), None, epochs=self.epochs_)
 
     def initialize(self):
         """Initialise module, optimiser and callbacks, and seed the draws."""
@@ -277,7 +278,7 @@ class Progress(Callback):
 
     def on_train_begin(self, net, X=None, y=None, **kwargs):
         """Open the bar."""
-        self.bar_ = tqdm(total=net.max_epochs, desc="training", unit="epoch")
+        self.bar_ = tqdm(total=net.epochs_, desc="training", unit="epoch")
 
     def on_epoch_end(self, net, **kwargs):
         """Advance it, with the loss and the share of mature searches."""

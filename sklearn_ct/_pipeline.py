@@ -7,8 +7,8 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_ct._classifier import CounterfactualTrainedClassifier
 from sklearn_ct._explain import explain_table
 from sklearn_ct._inversion import type_name
+from sklearn_ct._model import Model
 from sklearn_ct._pipeline_codec import PipelineCodec
-from sklearn_ct._recourse import Model
 from sklearn_ct._table import from_polars, is_frame, is_polars, to_polars
 
 __all__ = ["explain"]
@@ -88,6 +88,8 @@ def explain(estimator, X, target=None, **options):
         "generator": None,
         "feature_costs": None,
         "effort": "full",
+        "project": None,
+        "margin": 0.0,
         "random_state": None,
         "n_jobs": None,
         "verbose": 0,
@@ -116,7 +118,7 @@ def explain(estimator, X, target=None, **options):
 
 
 def _parts(estimator):
-    """Steps that do something, and the estimator at the end."""
+    """Split into the steps that do something and the estimator at the end."""
     if hasattr(estimator, "best_estimator_"):
         return _parts(estimator.best_estimator_)
     if hasattr(estimator, "refit"):

@@ -107,6 +107,8 @@ class PipelineCodec:
 
     def values(self, codes):
         """Values nearest to codes, through the inverted pipeline."""
+        if not len(codes):
+            return np.empty((0, len(self.variables_)))
         inner = self.inner.values(codes)
         for j, variable in enumerate(self.inner.variables_):
             if variable.is_number and variable.decimals is not None:
@@ -349,7 +351,7 @@ class PipelineCodec:
         rules.given[0, j] = inner.given[0, k]
 
     def _ends(self, inner):
-        """Values of two rows at the lower and the upper ends of the inner domain."""
+        """Two rows at the lower and the upper ends of the inner domain, unrounded."""
         numbers = self.inner.numbers_
         ends = np.repeat(self.inner.values(self.embed(self.template)), 2, axis=0)
         for row, given, observed in (
@@ -358,7 +360,13 @@ class PipelineCodec:
         ):
             finite = np.where(np.isfinite(given), given, observed)
             ends[row, numbers] = finite[numbers]
-        return self.outer.read(self._typed(self._invert(self.inner.table(ends))))
+        frame = self._invert(self.inner.table(ends))
+        return np.column_stack(
+            [
+                frame.iloc[:, v.columns[0]] if v.is_number else np.full(2, np.nan)
+                for v in self.variables_
+            ]
+        ).astype(float)
 
     def constraint_arrays(self, lower, upper, allowed, rise, fall):
         """Rules on the variables as far as they are rules on single codes."""

@@ -5,68 +5,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from sklearn.metrics import pairwise_distances_chunked
+from sklearn.metrics.pairwise import manhattan_distances
 
-from sklearn_ct._edits import QUICK, THOROUGH, Edits, search_edits
+from sklearn_ct._edits import PLAUSIBILITY, QUICK, THOROUGH, Edits, search_edits
 
 # A target must lead by this much in logits: rounding errors must not flip it back.
 MARGIN = 1e-9
-FORWARD_ROWS = 10_000
 # A change of a number smaller than this share of its spread is none.
 STILL = 1e-6
 BISECTIONS = 10
 NEAREST_ROWS = 20
+PAIRS = 50_000  # rows evaluated at a time, for bounded memory
 LONGER_STEPS = (1.0, 4.0)
-
-
-@dataclass(frozen=True)
-class Model:
-    """A fitted network between the values of a codec and its logits.
-
-    Attributes
-    ----------
-    module : torch.nn.Module
-        In double precision where the device has it, so that the order and number of
-        rows in a call do not show in the answers.
-    codec : TabularEncoder or PipelineCodec
-        ``embed(values) -> codes``, ``values(codes) -> values``, ``variables_``.
-    """
-
-    module: torch.nn.Module
-    codec: object
-
-    @classmethod
-    def of(cls, module, codec):
-        """Copy a module for searching."""
-        parameter = next(module.parameters())
-        module = deepcopy(module).eval().requires_grad_(False)
-        if parameter.device.type != "mps":
-            module = module.double()
-        return cls(module, codec)
-
-    def tensor(self, array):
-        """Tensor of the module's type and device."""
-        like = next(self.module.parameters())
-        return torch.as_tensor(array).to(like)
-
-    def logits(self, values):
-        """Logits of values, shape (n, K)."""
-        return self.logits_of(self.codec.embed(values))
-
-    def logits_of(self, codes):
-        """Logits of codes, shape (n, K), in blocks of bounded memory."""
-        with torch.no_grad():
-            blocks = torch.as_tensor(codes).split(FORWARD_ROWS)
-            logits = [self.module(self.tensor(block)).cpu() for block in blocks]
-        return torch.cat(logits).double().numpy()
-
-    def split(self):
-        """Split off the first layer, where it is linear; (None, module) else."""
-        if isinstance(self.module, torch.nn.Sequential) and isinstance(
-            self.module[0], torch.nn.Linear
-        ):
-            return self.module[0], torch.nn.Sequential(*list(self.module)[1:])
-        return None, self.module
+SURE = (0.6, 0.7, 0.8, 0.9, 0.95, 0.99)  # probabilities tried for a margin
 
 
 @dataclass(frozen=True)
@@ -78,6 +29,8 @@ class Options:
     effort: str
     max_changes: int | None
     cost: np.ndarray  # (n_variables,), of a unit of distance
+    margin: float = 0.0  # perturbation of the numbers that an answer must withstand
+    link: object = None  # (values, rows) -> values: features that follow from others
 
 
 @dataclass
@@ -89,7 +42,7 @@ class Answers:
     reason: np.ndarray
 
 
-def find(model, bounds, target, options, references):
+def find(model, bounds, target, options, references, rows):
     """Answer rows that are not predicted as their targets yet.
 
     Parameters
@@ -101,43 +54,49 @@ def find(model, bounds, target, options, references):
         Class indices.
     options : Options
     references : dict
-        For each class index, values of real rows predicted as it.
+        For each class index, values of real rows of it.
+    rows : ndarray of shape (n,)
+        Their numbers in the call, for ``options.link``.
 
     Returns
     -------
     Answers
     """
-    n = len(target)
     answers = Answers(
         values=bounds.factual.copy(),
-        status=np.full(n, "infeasible", dtype=object),
+        status=np.full(len(target), "infeasible", dtype=object),
         reason=_why(model.codec, bounds),
     )
-    rows = np.flatnonzero(~bounds.conflict.any(axis=1))
-    full = options.effort == "full"
+    left = np.flatnonzero(~bounds.conflict.any(axis=1))
     # First with the probability asked for; what is left, with being predicted at all.
-    for floor in (options.tau, 0.0) if full else (0.0,):
-        if len(rows):
-            task = _Task(model, bounds.take(rows), target[rows], options, floor)
+    floors = (options.tau, 0.0) if options.effort == "full" else (0.0,)
+    if options.margin:
+        # A greater probability is farther from the boundary.
+        floors = sorted({options.tau, *SURE} - {p for p in SURE if p < options.tau})
+    for floor in floors:
+        if len(left):
+            part = bounds.take(left)
+            task = _Task(model, part, target[left], options, floor, rows[left])
             values, status = task.run(references)
             found = status != "infeasible"
-            answers.status[rows] = status
-            answers.values[rows[found]] = values[found]
-            answers.reason[rows[found]] = ""
-            rows = rows[~found]
+            answers.status[left] = status
+            answers.values[left[found]] = values[found]
+            answers.reason[left[found]] = ""
+            left = left[~found]
     return answers
 
 
 class _Task:
     """The rows of one call that still need an answer; each step works on them all."""
 
-    def __init__(self, model, bounds, target, options, floor):
+    def __init__(self, model, bounds, target, options, floor, rows):
         self.model = model
         self.codec = model.codec
         self.bounds = bounds
         self.target = target
         self.options = options
         self.floor = floor
+        self.rows = rows
         self.still = STILL * np.nan_to_num(self.codec.scale_, nan=0.0)
 
     def take(self, rows, freeze=None):
@@ -145,7 +104,8 @@ class _Task:
         bounds = self.bounds.take(rows)
         if freeze is not None:
             bounds = bounds.freeze(freeze)
-        return _Task(self.model, bounds, self.target[rows], self.options, self.floor)
+        task = (self.model, bounds, self.target[rows], self.options, self.floor)
+        return _Task(*task, self.rows[rows])
 
     def run(self, references):
         """Values and statuses of all rows."""
@@ -191,8 +151,31 @@ class _Task:
         return self.lead(logits, rows).numpy()
 
     def check(self, values, rows=slice(None)):
+        """Whether values of rows reach the target, and withstand the margin."""
         rows = np.arange(len(self.target))[rows]
-        return self.margins(self.codec.embed(values), rows) > 0
+        codes = self.codec.embed(values)
+        ok = self.margins(codes, rows) > 0
+        if self.options.margin and ok.any():
+            ok[ok] = self.margins(self.perturb(codes[ok], rows[ok]), rows[ok]) > 0
+        return ok
+
+    def perturb(self, codes, rows):
+        """Move the numbers by the margin, in the direction that hurts most."""
+        z = self.model.tensor(codes).requires_grad_()
+        lead = self.lead(self.model.module(z), rows)
+        (slope,) = torch.autograd.grad(lead.sum(), z)
+        numbers = self.codec.groups_ < 0
+        return codes - self.options.margin * np.sign(slope.cpu().numpy()) * numbers
+
+    def settle(self, values):
+        """Nearest values that are real, allowed and linked as they must be."""
+        return self.linked(self.bounds.settle(values, self.codec, self.still))
+
+    def linked(self, values, rows=slice(None)):
+        """Values with the features that follow from others brought up to date."""
+        if self.options.link is None:
+            return values
+        return self.options.link(values, self.rows[rows])
 
     def walk(self, **changes):
         """Gradient walk from the factuals, settled and checked."""
@@ -206,11 +189,11 @@ class _Task:
             self.model.tensor(self.codec.embed(self.bounds.factual)),
             torch.as_tensor(self.target, device=self.model.tensor(0.0).device),
             self.bounds.constraints(self.codec),
-            tau=self.options.tau,
+            tau=max(self.options.tau, self.floor),
             cost_weights=self.model.tensor(self.codec.spread(self.options.cost)),
         )
         values = self.codec.values(paths.counterfactual.cpu().numpy())
-        values = self.bounds.settle(values, self.codec, self.still)
+        values = self.settle(values)
         return values, self.check(values)
 
     def walk_farther(self, values, found):
@@ -236,46 +219,52 @@ class _Task:
             part = self.take(rows)
             edits = Edits.of(self.codec, real, effort)
             new, ok = search_edits(part, edits, effort)
-            factual = part.bounds.factual
-            old_cost = self.parts(values[rows], factual).sum(axis=1)
-            new_cost = self.parts(new, factual).sum(axis=1)
-            better = ok & (~found[rows] | (new_cost < old_cost))
+            if self.options.link or self.options.margin:
+                new = part.linked(new)
+                ok &= part.check(new)
+            better = ok & ~found[rows]
+            better |= ok & (
+                part.rank(new, edits.real) < part.rank(values[rows], edits.real)
+            )
             values[rows[better]] = new[better]
             found[rows[better]] = True
+
+    def rank(self, values, real):
+        """Cost, with the distance to real rows of the target class, (n,)."""
+        codes = self.codec.embed(values)
+        far = real.distances(codes).sum(axis=1)
+        cost = self.parts(values, self.bounds.factual).sum(axis=1)
+        return cost + PLAUSIBILITY * far
 
     def fall_back(self, values, found, references):
         """Take the nearest training row of the class that the rules leave valid."""
         for k in np.unique(self.target[~found]):
-            rows = np.flatnonzero(~found & (self.target == k))
-            real = references.get(int(k))
-            if real is None or not len(real):
-                continue
-            n, m = len(rows), min(NEAREST_ROWS, len(real))
-            # Every row with each of its nearest real rows.
-            pairs = self.take(np.repeat(rows, m))
-            candidates = pairs.bounds.settle(
-                real[self.take(rows).nearest(real).ravel()], self.codec, self.still
-            )
-            ok = pairs.check(candidates).reshape(n, m)
-            hit = np.flatnonzero(ok.any(axis=1))
-            first = hit * m + ok[hit].argmax(axis=1)
-            values[rows[hit]] = candidates[first]
-            found[rows[hit]] = True
+            real = references.get(int(k), self.bounds.factual[:0])
+            # The nearest ones first; all of them for the rows that are left.
+            for m in sorted({min(NEAREST_ROWS, len(real)), len(real)} - {0}):
+                rows = np.flatnonzero(~found & (self.target == k))
+                step = max(1, PAIRS // m)
+                for start in range(0, len(rows), step):
+                    self._try_nearest(
+                        values, found, rows[start : start + step], real, m
+                    )
+
+    def _try_nearest(self, values, found, rows, real, m):
+        pairs = self.take(np.repeat(rows, m))
+        nearest = self.take(rows).nearest(real)[:, :m]
+        candidates = pairs.settle(real[nearest.ravel()])
+        ok = pairs.check(candidates).reshape(-1, m)
+        hit = np.flatnonzero(ok.any(axis=1))
+        values[rows[hit]] = candidates[hit * m + ok[hit].argmax(axis=1)]
+        found[rows[hit]] = True
 
     def nearest(self, real):
-        """Positions of the nearest real rows, nearest first, (n, NEAREST_ROWS)."""
+        """Positions of the real rows, nearest first, of shape (n, len(real))."""
         # Features that no row may change do not count for the distance.
         free = self.codec.spread(~self.bounds.frozen.all(axis=0))
         home = self.codec.embed(self.bounds.factual)[:, free]
-        distances = pairwise_distances_chunked(
-            home, self.codec.embed(real)[:, free], metric="manhattan"
-        )
-        return np.vstack(
-            [
-                np.argsort(chunk, axis=1, kind="stable")[:, :NEAREST_ROWS]
-                for chunk in distances
-            ]
-        )
+        there = self.codec.embed(real)[:, free]
+        return manhattan_distances(home, there).argsort(axis=1, kind="stable")
 
     def parts(self, values, factual):
         return cost_parts(self.codec, values, factual, self.options)
@@ -295,6 +284,7 @@ class _Task:
             index, back = rows[active], column[active]
             trial = values[index]
             trial[np.arange(len(index)), back] = factual[index, back]
+            trial = self.linked(trial, index)
             ok = self.check(trial, index)
             values[index[ok]] = trial[ok]
 
@@ -315,7 +305,7 @@ class _Task:
             middle = (far + near) / 2
             trial = self.codec.values(home + middle[:, None] * (codes - home))
             trial = np.where(moved[rows], trial, values[rows])
-            trial = part.bounds.settle(trial, self.codec, self.still)
+            trial = part.settle(trial)
             ok = part.check(trial)
             far, near = np.where(ok, middle, far), np.where(ok, near, middle)
             values[rows[ok]] = trial[ok]

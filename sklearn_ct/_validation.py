@@ -5,7 +5,7 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
-from sklearn.utils import compute_sample_weight
+from sklearn.utils import assert_all_finite, compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     check_consistent_length,
@@ -63,6 +63,7 @@ def check_y(estimator, X, y, sample_weight, reset):
     """Validate labels and weights: class indices, weights or None."""
     y = column_or_1d(y, warn=True)
     check_consistent_length(X, y)
+    assert_all_finite(y, input_name="y")
     check_classification_targets(y)
     if reset:
         estimator.classes_ = np.unique(y)
@@ -81,7 +82,10 @@ def check_y(estimator, X, y, sample_weight, reset):
     weight = None
     if sample_weight is not None:
         weight = check_sample_weight(
-            sample_weight, np.empty((len(y), 1)), ensure_non_negative=True
+            sample_weight,
+            np.empty((len(y), 1)),
+            ensure_non_negative=True,
+            copy=True,  # torch takes no read-only arrays
         )
         if not weight.any():
             raise ValueError("The sample_weight of every row is zero.")

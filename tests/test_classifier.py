@@ -312,7 +312,7 @@ def test_one_hot_blocks_stay_one_hot(container, dtype):
         ("auto", [1, 1, 3]),
         (["housing"], [1, 1, 3]),
         ([2], [1, 1, 3]),
-        (["housing", "dependents"], [1, 7, 3]),
+        (["housing", "dependents"], [1, X["dependents"].nunique(), 3]),
     ],
 )
 def test_categorical_features(chosen, sizes):
@@ -444,7 +444,7 @@ def test_early_stopping():
     )
     accuracy = clf.history_["valid_acc"]
     best = int(np.argmax(accuracy))
-    assert clf.n_iter_ == len(accuracy) == best + 3 < 60
+    assert clf.n_iter_ == len(accuracy) == best + 1 + 3 < 60
     # The weights are those of the best epoch: training only so long gives them too.
     short = _make(
         early_stopping=True, n_iter_no_change=60, max_epochs=best + 1, lr=0.05
@@ -504,7 +504,7 @@ def test_balanced_classes():
     rows, labels = X.iloc[few], Y.iloc[few]
     plain = _make(max_epochs=10).fit(rows, labels).predict_proba(rows)[:, 0].mean()
     balanced = _make(max_epochs=10, class_weight="balanced").fit(rows, labels)
-    assert balanced.predict_proba(rows)[:, 0].mean() > plain + 0.1
+    assert balanced.predict_proba(rows)[:, 0].mean() > 1.5 * plain
 
 
 # -- the training loop -----------------------------------------------------------------

@@ -263,12 +263,12 @@ def recourse_scoring():
 
 def to_classifier(estimator, X):
     """Return the last classifier of an estimator, and X as that classifier sees it."""
-    while hasattr(estimator, "best_estimator_"):
-        estimator = estimator.best_estimator_
+    if hasattr(estimator, "best_estimator_"):
+        return to_classifier(estimator.best_estimator_, X)
     if isinstance(estimator, Pipeline):
         if len(estimator.steps) > 1:
             X = estimator[:-1].transform(X)
-        estimator = estimator.steps[-1][1]
+        return to_classifier(estimator.steps[-1][1], X)
     return estimator, X
 
 

@@ -1,0 +1,58 @@
+"""A fitted network between values and logits, ready to be asked by a search."""
+
+from copy import deepcopy
+from dataclasses import dataclass
+
+import torch
+
+FORWARD_ROWS = 10_000
+
+
+@dataclass(frozen=True)
+class Model:
+    """A fitted network between the values of a codec and its logits.
+
+    Attributes
+    ----------
+    module : torch.nn.Module
+        In double precision where the device has it, so that the order and number of
+        rows in a call do not show in the answers.
+    codec : TabularEncoder or PipelineCodec
+        ``embed(values) -> codes``, ``values(codes) -> values``, ``variables_``.
+    """
+
+    module: torch.nn.Module
+    codec: object
+
+    @classmethod
+    def of(cls, module, codec):
+        """Copy a module for searching."""
+        parameter = next(module.parameters())
+        module = deepcopy(module).eval().requires_grad_(False)
+        if parameter.device.type != "mps":
+            module = module.double()
+        return cls(module, codec)
+
+    def tensor(self, array):
+        """Tensor of the module's type and device."""
+        like = next(self.module.parameters())
+        return torch.as_tensor(array).to(like)
+
+    def logits(self, values):
+        """Logits of values, shape (n, K)."""
+        return self.logits_of(self.codec.embed(values))
+
+    def logits_of(self, codes):
+        """Logits of codes, shape (n, K), in blocks of bounded memory."""
+        with torch.no_grad():
+            blocks = torch.as_tensor(codes).split(FORWARD_ROWS)
+            logits = [self.module(self.tensor(block)).cpu() for block in blocks]
+        return torch.cat(logits).double().numpy()
+
+    def split(self):
+        """Split off the first layer, where it is linear; (None, module) else."""
+        if isinstance(self.module, torch.nn.Sequential) and isinstance(
+            self.module[0], torch.nn.Linear
+        ):
+            return self.module[0], torch.nn.Sequential(*list(self.module)[1:])
+        return None, self.module

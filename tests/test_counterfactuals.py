@@ -1,0 +1,457 @@
+"""The answer to `explain`, member by member."""
+
+import json
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sklearn_ct import Counterfactuals, CounterfactualTrainedClassifier
+from sklearn_ct.datasets import make_loan_applications, make_moons
+from sklearn_ct.metrics import implausibility_distance
+
+MEMBERS = [
+    "query",
+    "target",
+    "status",
+    "reason",
+    "valid",
+    "probability",
+    "cost",
+    "implausibility",
+    "n_changes",
+]
+
+
+@pytest.fixture(scope="module")
+def loans():
+    X, y = make_loan_applications(300, random_state=0)
+    return X.set_index(pd.Index([f"no. {i}" for i in range(len(X))], name="id")), y
+
+
+@pytest.fixture(scope="module")
+def clf(loans):
+    return CounterfactualTrainedClassifier(
+        max_epochs=5, n_counterfactuals=50, lr=0.02, random_state=0
+    ).fit(*loans)
+
+
+@pytest.fixture(scope="module")
+def asked(clf, loans):
+    X = loans[0]
+    approved = clf.predict(X) == "approved"
+    return pd.concat([X[~approved][:9], X[approved][:3]])
+
+
+@pytest.fixture(scope="module")
+def result(clf, asked):
+    """Nine found, three there already, and two of the nine that may change nothing."""
+    rules = pd.DataFrame("both", index=asked.index, columns=asked.columns)
+    rules.iloc[:2] = "none"
+    return clf.explain(asked, "approved", mutability=rules)
+
+
+def made(**parts):
+    """A result made by hand, of two columns and four rows."""
+    before = pd.DataFrame({"income": [20_000, 1, 2, 3], "job": ["<a>", "b", "c", "d"]})
+    after = pd.DataFrame(
+        {"income": [1_234_567, 1, 2, 3], "job": ["x & y", "b", "c", "e"]}
+    )
+    fields = {
+        "factuals": before,
+        "counterfactuals": after,
+        "query": np.arange(4),
+        "target": np.array(["yes"] * 4, dtype=object),
+        "status": np.array(
+            ["valid", "already", "infeasible", "fallback"], dtype=object
+        ),
+        "reason": np.array(["", "", "no feature may change", ""], dtype=object),
+        "probability": np.array([0.75, 0.9, 0.1, 0.6]),
+        "cost": np.array([3.0, 0.0, 0.0, 2.0]),
+        "_features": [("income", (0,)), ("job", (1,))],
+        "_changed": np.array([[1, 1], [0, 0], [0, 0], [0, 1]], dtype=bool),
+        "_codes": np.zeros((4, 2)),
+        "_references": {"yes": np.ones((3, 2))},
+    }
+    return Counterfactuals(**fields | parts)
+
+
+def test_members_have_a_row_for_each_row(result, asked):
+    assert len(result) == len(asked) == 12
+    for name in ("factuals", "counterfactuals", *MEMBERS):
+        assert len(getattr(result, name)) == 12, name
+    assert result.valid.dtype == bool
+    np.testing.assert_array_equal(result.query, np.arange(12))
+    assert result.status.tolist()[:2] == ["infeasible"] * 2
+    assert result.status.tolist()[9:] == ["already"] * 3
+    assert result.reason[0] == "no feature may change"
+    assert not any(result.reason[2:])
+    np.testing.assert_array_equal(result.valid, result.status != "infeasible")
+    changed = result.factuals.astype(object) != result.counterfactuals.astype(object)
+    np.testing.assert_array_equal(result.n_changes, changed.sum(axis=1))
+    np.testing.assert_array_equal(result.cost > 0, result.n_changes > 0)
+    pd.testing.assert_frame_equal(result.factuals, asked, check_exact=True)
+
+
+def test_counts_are_in_the_representation(result):
+    assert repr(result) == (
+        "<Counterfactuals of 12 rows: 7 valid, 3 already, 2 infeasible>"
+    )
+    assert repr(result[:0]) == "<Counterfactuals of 0 rows: 0>"
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        (3, [3]),
+        (-1, [11]),
+        (np.int64(5), [5]),
+        (slice(2, 9, 3), [2, 5, 8]),
+        (slice(None, None, -1), list(range(11, -1, -1))),
+        ([4, 0], [4, 0]),
+        (np.array([7, 7]), [7, 7]),
+        (np.arange(12) % 5 == 0, [0, 5, 10]),
+        (pd.Series(np.arange(12) > 9), [10, 11]),
+        ([], []),
+        (np.zeros(12, dtype=bool), []),
+    ],
+    ids=str,
+)
+def test_rows(result, rows, expected):
+    part = result[rows]
+    assert isinstance(part, Counterfactuals)
+    assert len(part) == len(expected)
+    pd.testing.assert_frame_equal(part.factuals, result.factuals.iloc[expected])
+    pd.testing.assert_frame_equal(
+        part.counterfactuals, result.counterfactuals.iloc[expected]
+    )
+    for name in MEMBERS:
+        whole = getattr(result, name)[np.array(expected, dtype=int)]
+        np.testing.assert_array_equal(getattr(part, name), whole)
+
+
+def test_rows_that_do_not_exist(result):
+    with pytest.raises(IndexError):
+        result[12]
+    with pytest.raises(IndexError):
+        result[np.ones(3, dtype=bool)]
+
+
+def test_iteration(result):
+    parts = list(result)
+    assert len(parts) == 12
+    assert all(len(part) == 1 for part in parts)
+    assert [part.query[0] for part in parts] == list(range(12))
+    again = pd.concat([part.to_frame() for part in parts])
+    pd.testing.assert_frame_equal(again, result.to_frame())
+
+
+def test_to_frame(result, asked):
+    frame = result.to_frame()
+    outcome = ["target", "status", "probability", "cost", "n_changes", "reason"]
+    assert list(frame.columns) == [*asked.columns, *outcome]
+    pd.testing.assert_index_equal(frame.index, asked.index)
+    pd.testing.assert_frame_equal(frame[asked.columns], result.counterfactuals)
+    for name in outcome:
+        np.testing.assert_array_equal(frame[name], getattr(result, name))
+    frame["income"] = 0
+    assert (result.counterfactuals["income"] > 0).all()
+
+
+def test_to_frame_with_columns_of_the_same_name():
+    tables = {
+        name: getattr(made(), name).rename(columns={"job": "cost"})
+        for name in ("factuals", "counterfactuals")
+    }
+    frame = made(**tables).to_frame()
+    assert frame["cost"].tolist() == ["x & y", "b", "c", "e"]
+    assert frame["cost_"].tolist() == [3.0, 0.0, 0.0, 2.0]
+
+
+def test_changes(result, asked):
+    changes = result.changes()
+    assert list(changes.columns) == ["row", "feature", "from", "to"]
+    assert len(changes) == result.n_changes.sum()
+    order = asked.index.get_indexer(changes["row"])
+    assert (np.diff(order) >= 0).all()
+    for row, feature, old, new in changes.itertuples(index=False):
+        assert asked.loc[row, feature] == old
+        assert result.counterfactuals.loc[row, feature] == new
+        assert old != new
+    none = result[result.status == "already"].changes()
+    assert list(none.columns) == ["row", "feature", "from", "to"]
+    assert len(none) == 0
+
+
+def test_changes_made_by_hand():
+    expected = pd.DataFrame(
+        {
+            "row": [0, 0, 3],
+            "feature": ["income", "job", "job"],
+            "from": [20_000, "<a>", "d"],
+            "to": [1_234_567, "x & y", "e"],
+        }
+    ).astype({"feature": object, "from": object, "to": object})
+    pd.testing.assert_frame_equal(made().changes(), expected)
+
+
+def test_changes_of_a_one_hot_block(loans):
+    X, y = loans
+    X = pd.get_dummies(X[["income", "debt", "housing"]], dtype=int)
+    block = ("housing_rent", "housing_mortgage", "housing_own")
+    clf = CounterfactualTrainedClassifier(
+        max_epochs=5, n_counterfactuals=50, lr=0.02, random_state=0
+    ).fit(X, y)
+    asked = X[clf.predict(X) == "rejected"][:40]
+    frozen = {"income": "none", "debt": "none"}
+    result = clf.explain(asked, mutability=frozen)
+    changes = result.changes()
+    assert len(changes)
+    assert all(set(feature) == set(block) for feature in changes["feature"])
+    assert set(changes["from"]) | set(changes["to"]) <= set(block)
+    i = int(np.flatnonzero(result.n_changes)[0])
+    old, new = changes.iloc[0][["from", "to"]]
+    assert result.describe(i).startswith(f"Change {old} to {new}; the model")
+
+
+@pytest.mark.parametrize(
+    ("i", "sentence"),
+    [
+        (
+            0,
+            "Raise income from 20,000 to 1,234,567 and change job from '<a>' to "
+            "'x & y'; the model would then predict 'yes' with probability 0.75.",
+        ),
+        (1, "Nothing to change: already predicted 'yes' (0.90)."),
+        (2, "None under these constraints: no feature may change."),
+        (
+            3,
+            "Change job from 'd' to 'e'; the model would then predict 'yes' with "
+            "probability 0.60.",
+        ),
+    ],
+)
+def test_describe(i, sentence):
+    assert made().describe(i) == sentence
+    assert made().describe(i - 4) == sentence
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (2_000_000, 1_500_000, "Lower income from 2,000,000 to 1,500,000"),
+        (1.25, 1.5, "Raise income from 1.25 to 1.5"),
+        (1234.5, 99.0, "Lower income from 1,234.50 to 99"),
+        (-3, 4, "Raise income from -3 to 4"),
+        (np.nan, 5.0, "Set income, which is missing, to 5"),
+        (True, False, "Change income from 'True' to 'False'"),
+    ],
+)
+def test_numbers_in_words(old, new, words):
+    before, after = pd.DataFrame({"income": [old]}), pd.DataFrame({"income": [new]})
+    result = made()[:1]
+    one = made(
+        factuals=before,
+        counterfactuals=after,
+        _features=[("income", (0,))],
+        _changed=np.array([[True]]),
+        **{
+            name: getattr(result, name)
+            for name in ("query", "target", "status", "reason", "probability", "cost")
+        },
+    )
+    assert one.describe(0).startswith(f"{words}; the model would then predict 'yes'")
+
+
+def test_describe_takes_one_row(result):
+    with pytest.raises(ValueError, match="single row"):
+        result.describe(slice(0, 2))
+    with pytest.raises(IndexError):
+        result.describe(12)
+
+
+def test_arrays_without_names():
+    X, y = make_moons(200, random_state=0)
+    clf = CounterfactualTrainedClassifier(max_epochs=5, lr=0.05, random_state=0)
+    result = clf.fit(X, y).explain(X[:6])
+    assert isinstance(result.counterfactuals, np.ndarray)
+    assert list(result.to_frame().columns)[:2] == [0, 1]
+    assert set(result.changes()["feature"]) <= {0, 1}
+    found = np.flatnonzero(result.n_changes)
+    sentence = result.describe(int(found[0]))
+    assert sentence.split(" from ")[0].lower() in {
+        f"{verb} column {j}" for verb in ("raise", "lower") for j in (0, 1)
+    }
+    records = json.loads(result.to_json())
+    assert records[0]["factual"] == {"0": X[0, 0], "1": X[0, 1]}
+    assert "<b>" in result._repr_html_()
+    np.testing.assert_array_equal(result[2].factuals, X[2:3])
+
+
+def test_evaluate(result):
+    summary = result.evaluate()
+    assert isinstance(summary, pd.Series)
+    assert summary["n"] == 12
+    assert summary["validity"] == pytest.approx(10 / 12)
+    assert summary["share_already"] == pytest.approx(3 / 12)
+    assert summary["share_infeasible"] == pytest.approx(2 / 12)
+    assert summary.filter(like="share_").sum() == pytest.approx(1)
+    moved = result[np.isin(result.status, ["valid", "fallback"])]
+    for name in ("cost", "n_changes", "implausibility", "probability"):
+        assert summary[name] == pytest.approx(getattr(moved, name).mean())
+    nothing = result[result.status == "already"].evaluate()
+    assert nothing["validity"] == 1
+    assert np.isnan(nothing["cost"])
+
+
+def test_to_json(result, asked):
+    records = json.loads(result.to_json())
+    assert len(records) == 12
+    for i, record in enumerate(records):
+        assert record["query"] == i
+        assert record["index"] == asked.index[i]
+        assert record["status"] == result.status[i]
+        assert record["reason"] == result.reason[i]
+        assert record["target"] == "approved"
+        assert record["probability"] == result.probability[i]
+        assert record["cost"] == result.cost[i]
+        assert record["n_changes"] == result.n_changes[i]
+        assert list(record["factual"].values()) == asked.iloc[i].tolist()
+        assert (
+            list(record["counterfactual"].values())
+            == result.counterfactuals.iloc[i].tolist()
+        )
+
+
+def test_to_json_of_every_type():
+    cells = pd.DataFrame(
+        {
+            "int": np.array([1, 2], dtype=np.int8),
+            "float": [0.5, np.nan],
+            "float32": np.array([0.5, np.inf], dtype=np.float32),
+            "bool": [True, False],
+            "nullable": pd.array([1, None], dtype="Int64"),
+            "object": [None, "b"],
+            "text": pd.array(["a", None], dtype="string"),
+            "category": pd.Categorical(["a", None]),
+            "interval": pd.Categorical([1, 2]),
+            "date": pd.to_datetime(["2020-01-01", None]),
+        }
+    )
+    per_row = ["query", "target", "status", "reason", "cost", "_changed", "_codes"]
+    parts = {name: getattr(made(), name)[:2] for name in per_row}
+    parts["probability"] = np.array([0.5, np.nan])
+    text = made(factuals=cells, counterfactuals=cells, **parts).to_json()
+    first, second = json.loads(text, parse_constant=pytest.fail)
+    assert first["factual"] == {
+        "int": 1,
+        "float": 0.5,
+        "float32": 0.5,
+        "bool": True,
+        "nullable": 1,
+        "object": None,
+        "text": "a",
+        "category": "a",
+        "interval": 1,
+        "date": "2020-01-01 00:00:00",
+    }
+    assert list(second["counterfactual"].values()) == [
+        2,
+        None,
+        None,
+        False,
+        None,
+        "b",
+        None,
+        None,
+        2,
+        None,
+    ]
+    assert second["probability"] is None
+
+
+def test_html():
+    html = made()._repr_html_()
+    assert html.count("<tr>") == 5
+    assert "<del>20,000</del> <b>1,234,567</b>" in html
+    assert "<del>&lt;a&gt;</del> <b>x &amp; y</b>" in html
+    assert "<del>d</del> <b>e</b>" in html
+    assert html.count("<b>") == 3
+    assert "<a>" not in html
+
+
+def test_html_of_many_rows(result):
+    html = result[np.arange(60) % 12]._repr_html_()
+    assert html.count("<tr>") == 51
+    assert html.endswith("<p>10 more rows</p>")
+
+
+def test_implausibility_is_the_metric(result, clf, loans):
+    assert "implausibility" not in vars(result[:])
+    codes = clf.encode(result.counterfactuals)
+    real = result._references["approved"]
+    expected = implausibility_distance(codes, real, average=False)
+    np.testing.assert_allclose(result.implausibility, expected)
+    assert "implausibility" in vars(result)
+    X, y = loans
+    np.testing.assert_allclose(
+        np.sort(real, axis=0),
+        np.sort(clf.encode(X[(y == "approved").to_numpy()]), axis=0),
+    )
+
+
+def test_arrays_are_read_only(result):
+    for name in ("query", "target", "status", "reason", "probability", "cost"):
+        with pytest.raises(ValueError, match="read-only"):
+            getattr(result, name)[0] = 0
+    with pytest.raises(AttributeError):
+        result.cost = np.zeros(12)
+
+
+def test_pickle(result):
+    again = pickle.loads(pickle.dumps(result))
+    pd.testing.assert_frame_equal(again.to_frame(), result.to_frame())
+    np.testing.assert_array_equal(again.implausibility, result.implausibility)
+    assert again.describe(3) == result.describe(3)
+
+
+def test_no_rows(clf, result, asked):
+    for none in (
+        result[:0],
+        clf.explain(asked[:0]),
+        clf.explain(asked[:0], "approved"),
+    ):
+        assert len(none) == 0
+        assert list(none) == []
+        assert none.to_frame().shape == (0, 18)
+        assert len(none.changes()) == 0
+        assert json.loads(none.to_json()) == []
+        assert none.implausibility.shape == (0,)
+        assert none.n_changes.shape == (0,)
+        assert none.evaluate()["n"] == 0
+        assert np.isnan(none.evaluate()["validity"])
+        assert none._repr_html_().count("<tr>") == 1
+        assert none.counterfactuals.dtypes.equals(asked.dtypes)
+
+
+def test_several_for_each_row(clf, asked):
+    result = clf.explain(asked, "approved", n_counterfactuals=3)
+    np.testing.assert_array_equal(result.query, np.repeat(np.arange(12), 3))
+    pd.testing.assert_frame_equal(result.factuals, asked.iloc[result.query])
+    assert "of 12 rows" in repr(result)
+    assert json.loads(result.to_json())[4]["query"] == 1
+
+
+def test_polars(clf, asked):
+    polars = pytest.importorskip("polars")
+    names = ["income", "debt"]
+    X = polars.DataFrame({name: asked[name].to_numpy() for name in names})
+    clf = CounterfactualTrainedClassifier(max_epochs=3, random_state=0)
+    clf.fit(X, [0, 1] * 6)
+    result = clf.explain(X)
+    assert isinstance(result[:3].counterfactuals, polars.DataFrame)
+    assert list(result.to_frame().columns)[:2] == names
+    assert len(json.loads(result.to_json())) == 12
+    assert result.n_changes.sum() == len(result.changes())
+    assert result._repr_html_().count("<tr>") == 13

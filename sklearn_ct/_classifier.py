@@ -8,7 +8,7 @@ from sklearn_ct._explain import explain_table
 from sklearn_ct._model import Model
 from sklearn_ct._table import is_polars, to_polars
 from sklearn_ct._training import PARAMETERS, Trained
-from sklearn_ct._validation import check_generator, check_X
+from sklearn_ct._validation import check_X
 from sklearn_ct.generators import GENERATORS
 
 
@@ -355,9 +355,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, Trained):
             classes=self.classes_,
             rules=self._rules,
             references=self._references,
-            generator=self._make_generator(check_generator(generator))
-            if generator is not None
-            else self.net_.generator,
+            generator=self._call_generator(generator),
             target=target,
             mutability=mutability,
             domain=domain,

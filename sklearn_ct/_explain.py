@@ -118,7 +118,7 @@ def explain_table(
         query,
         target[query],
         factual[query],
-        values.reshape(n * k, -1),
+        values.reshape(n * k, values.shape[-1]),
         status.ravel(),
         reason.ravel(),
     )
@@ -232,14 +232,20 @@ def _targets(target, classes, probability):
 
 def _costs(feature_costs, codec):
     costs = np.ones(len(codec.variables_))
+    if feature_costs is not None and not isinstance(feature_costs, dict):
+        raise ValueError(
+            "The 'feature_costs' parameter of explain must be None or a dict "
+            f"{{column: weight}}. Got {feature_costs!r} instead."
+        )
     for column, weight in (feature_costs or {}).items():
         if not isinstance(weight, Real) or not weight >= 0 or np.isinf(weight):
             raise ValueError(
                 f"The 'feature_costs' of column {column!r} must be a finite number, "
                 f"zero or greater. Got {weight!r} instead."
             )
-        key = column if not isinstance(column, tuple) else column[0]
-        costs[codec.variable_of(key)] = weight
+        block = isinstance(column, tuple) and column not in codec.names_
+        for part in column if block else (column,):
+            costs[codec.variable_of(part)] = weight
     return costs
 
 

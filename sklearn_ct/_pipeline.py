@@ -108,7 +108,7 @@ def explain(estimator, X, target=None, **options):
         classes=last.classes_,
         rules=codec.rules,
         references=codec.references,
-        generator=last._make_generator(generator) if generator else last.net_.generator,
+        generator=last._call_generator(generator),
         target=target,
         **arguments,
     )

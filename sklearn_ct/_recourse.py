@@ -184,16 +184,21 @@ class _Task:
             generator = deepcopy(generator).set_params(
                 **{k: v for k, v in changes.items() if k in generator.get_params()}
             )
+        home = self.codec.embed(self.bounds.factual)
         paths = generator.search(
             self.model.module,
-            self.model.tensor(self.codec.embed(self.bounds.factual)),
+            self.model.tensor(home),
             torch.as_tensor(self.target, device=self.model.tensor(0.0).device),
             self.bounds.constraints(self.codec),
             tau=max(self.options.tau, self.floor),
             cost_weights=self.model.tensor(self.codec.spread(self.options.cost)),
         )
-        values = self.codec.values(paths.counterfactual.cpu().numpy())
-        values = self.settle(values)
+        codes = paths.counterfactual.cpu().numpy()
+        values = self.codec.values(codes)
+        # Not every value can be had back from its codes: where they did not move, it
+        # stays.
+        still = self.codec.collect(np.abs(codes - home)) <= STILL
+        values = self.settle(np.where(still, self.bounds.factual, values))
         return values, self.check(values)
 
     def walk_farther(self, values, found):
@@ -274,13 +279,13 @@ class _Task:
         rows = np.flatnonzero(found)
         factual = self.bounds.factual
         part = self.parts(values[rows], factual[rows])
-        part[self.bounds.must[rows]] = 0.0
+        changed = (values[rows] != factual[rows]) & ~self.bounds.must[rows]
         order = np.argsort(-part, axis=1, kind="stable")
         for place in range(order.shape[1]):
             column = order[:, place]
-            active = part[np.arange(len(rows)), column] > 0
+            active = changed[np.arange(len(rows)), column]
             if not active.any():
-                return
+                continue
             index, back = rows[active], column[active]
             trial = values[index]
             trial[np.arange(len(index)), back] = factual[index, back]

@@ -28,7 +28,15 @@ from sklearn_ct._net import (
 )
 from sklearn_ct._rules import Rules
 from sklearn_ct._table import take_rows
-from sklearn_ct._validation import check_module, check_X, check_y, kept_on_failure
+from sklearn_ct._validation import (
+    check_device,
+    check_generator,
+    check_module,
+    check_sizes,
+    check_X,
+    check_y,
+    kept_on_failure,
+)
 from sklearn_ct.generators import GENERATORS
 from sklearn_ct.losses import Weights
 
@@ -150,6 +158,8 @@ class Trained(BaseEstimator):
         with self._seeded(seed):
             if mode == "further":
                 net = deepcopy(self.net_)
+                # There is no validation part to stop at.
+                net.callbacks_ = [cb for cb in net.callbacks_ if cb[0] != "stop"]
             else:
                 net = self._make_net(parts[0], seed, mode)
             like = next(net.module_.parameters())
@@ -177,13 +187,14 @@ class Trained(BaseEstimator):
 
     def _make_net(self, codes, seed, mode):
         n_classes, n_codes = len(self.classes_), self.encoder_.n_codes_
+        check_device(self.device)
         if mode == "warm":
             module = deepcopy(self.net_.module_)
         elif self.module is not None:
             module = deepcopy(self.module)
             check_module(module, n_codes, n_classes)
         else:
-            sizes = tuple(self.hidden_layer_sizes)
+            sizes = check_sizes(self.hidden_layer_sizes)
             module = MLP(n_codes, n_classes, sizes, self.activation)
         n = len(codes)
         batch_size = self.batch_size
@@ -197,7 +208,7 @@ class Trained(BaseEstimator):
         constraints = self._rules.constraints(self.encoder_)
         like = next(module.parameters()).to(self.device)
         constraints = constraints.to(like)
-        generator = self._make_generator().fit(
+        generator = self._make_generator(self.generator).fit(
             torch.as_tensor(codes).to(like), constraints=constraints, seed=seed
         )
         callbacks = [("accuracy", ValidationAccuracy())]
@@ -231,11 +242,21 @@ class Trained(BaseEstimator):
             net.history.extend(deepcopy(list(self.net_.history)))
         return net
 
-    def _make_generator(self, generator=None):
-        generator = self.generator if generator is None else generator
+    def _make_generator(self, generator):
         if isinstance(generator, str):
             return GENERATORS[generator]()
         return deepcopy(generator)
+
+    def _call_generator(self, generator):
+        """Make the generator of a call of explain, fitted to the rows kept."""
+        if generator is None:
+            return self.net_.generator
+        generator = self._make_generator(check_generator(generator))
+        real = self.encoder_.embed(np.vstack(list(self._references.values())))
+        like = next(self.net_.module_.parameters())
+        return generator.fit(
+            torch.as_tensor(real).to(like), constraints=self.net_.constraints
+        )
 
     @contextmanager
     def _seeded(self, seed):

@@ -1,6 +1,7 @@
 """Checks of what users hand over, in scikit-learn's words."""
 
 from contextlib import contextmanager
+from numbers import Integral
 
 import numpy as np
 import torch
@@ -119,6 +120,28 @@ def check_module(module, n_codes, n_classes):
             f"classes, shape (n, {n_classes}). Got shape (n, "
             f"{', '.join(map(str, shape[1:]))}) instead."
         )
+
+
+def check_sizes(sizes):
+    """Raise where the hidden layer sizes are no positive ints; give them back."""
+    sizes = tuple(sizes)
+    if not all(isinstance(size, Integral) and size >= 1 for size in sizes):
+        raise ValueError(
+            "The 'hidden_layer_sizes' parameter of CounterfactualTrainedClassifier must "
+            f"be ints of at least 1. Got {sizes!r} instead."
+        )
+    return tuple(int(size) for size in sizes)
+
+
+def check_device(device):
+    """Raise where torch has no such device here."""
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(
+            "The 'device' parameter of CounterfactualTrainedClassifier must be a torch "
+            f"device of this machine, such as 'cpu'. Got {device!r} instead: {error}"
+        ) from error
 
 
 def check_generator(generator):

@@ -166,7 +166,7 @@ class ECCCo(BaseGenerator):
     --------
     >>> from sklearn_ct.generators import ECCCo
     >>> ECCCo(lambda_energy=1.0).schedule(1)
-    0.037...
+    0.0535...
     """
 
     _parameter_constraints: dict = {

@@ -83,7 +83,8 @@ class Edits:
             value += levels.tolist()
             slots += [own] * len(levels)
         variable, value = np.array(variable, dtype=int), np.array(value)
-        slots = np.array(slots, dtype=bool).reshape(len(value), -1)
+        width = codec.slots_of(0).shape[0]
+        slots = np.array(slots, dtype=bool).reshape(len(value), width)
         rows = np.repeat(references[:1], len(value), axis=0)
         rows[np.arange(len(value)), variable] = value
         codes = np.where(slots, codec.embed(rows), 0.0)
@@ -182,18 +183,19 @@ def search_edits(task, edits, effort):
     estimate of what is left to pay, the margin still missing over the best margin that
     any edit of the state buys for a unit of cost.
     """
-    factual = task.bounds.factual
-    n, m = len(factual), len(edits.value)
-    best, best_cost = factual.copy(), np.full(n, np.inf)
+    factual, m = task.bounds.factual, len(edits.value)
     home = task.codec.embed(factual)
     allowed = edits.allowed(task.bounds, task.codec)
     price = edits.costs(home, task.options.cost)
     nearer = task.codec.collect(edits.real.distances(home))[:, edits.variable]
     price += PLAUSIBILITY * (edits.distances() - nearer)
-    # One state for each row to begin with; the cost paid for each variable.
-    owner, values, codes = np.arange(n), factual.copy(), home
-    paid = np.zeros(factual.shape)
-    for _ in range(effort.depth if n and m else 0):
+    # One state for each row to begin with, the factual with what must move moved; and
+    # the cost paid for each variable.
+    owner, values = np.arange(len(factual)), task.settle(factual)
+    codes, paid = task.codec.embed(values), task.parts(values, factual)
+    best = values.copy()
+    best_cost = np.where(task.check(values), paid.sum(axis=1), np.inf)
+    for _ in range(effort.depth if len(factual) and m else 0):
         open_ = allowed[owner] & (values[:, edits.variable] != edits.value)
         margin = margins_of_edits(task, codes, owner, edits)
         now = task.margins(codes, owner)

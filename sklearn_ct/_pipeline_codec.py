@@ -5,7 +5,7 @@ import pandas as pd
 
 from sklearn_ct._encoding import TabularEncoder
 from sklearn_ct._inversion import categories_of, invert, output_columns
-from sklearn_ct._rules import Rules
+from sklearn_ct._pipeline_rules import outer_rules
 from sklearn_ct._table import column_names, is_frame, take_column
 
 # Stands for every category of a column that the pipeline drops.
@@ -43,7 +43,7 @@ class PipelineCodec:
             self._inputs.append(output_columns(step, self._inputs[-1]))
         sizes = {k: len(real) for k, real in classifier._references.items()}
         stacked = np.vstack(list(classifier._references.values()))
-        background = self._typed(self._invert(self.inner.table(stacked)))
+        background = self._typed(self.invert(self.inner.table(stacked)))
         self.outer = TabularEncoder(numeric_scaling=None).fit(background)
         values = self.outer.read(background)
         ends = np.cumsum(list(sizes.values()))[:-1]
@@ -56,14 +56,16 @@ class PipelineCodec:
         self.mean_ = self.outer.mean_
         self.lower_, self.upper_ = self.outer.lower_, self.outer.upper_
         self.observed_ = self.outer.observed_
+        self.groups_ = self.inner.groups_
         self._labels, self._index = {}, {}
         for j, variable in enumerate(self.variables_):
             if not variable.is_number and not variable.is_block:
                 labels = pd.Series(variable.categories, dtype=object)
                 self._labels[j] = labels.astype(self._label_dtype(variable)).array
                 self._index[j] = pd.Index(labels)
+        self._memo = None
         self._look(values)
-        self.rules = self._outer_rules(classifier._rules)
+        self.rules = outer_rules(self, classifier._rules)
 
     def position(self, column):
         """Position of an input column."""
@@ -84,7 +86,7 @@ class PipelineCodec:
             unread[:, k] |= self._label_codes(j, take_column(X, k)) < 0
         if not unread.any():
             return self.outer.read(X)
-        made = self.values(self._encode(X))
+        made = self.values(self.encode(X))
         stand_in = self.outer.table(np.where(self.numbers_, made, np.maximum(made, 0)))
         filled = X.copy()
         for k in np.flatnonzero(unread.any(axis=0)):
@@ -103,7 +105,9 @@ class PipelineCodec:
         """Codes of values, through the whole pipeline."""
         if not len(values):
             return np.empty((0, self.inner.n_codes_))
-        return self._encode(self._input(values))
+        if self._memo is None:
+            return self.encode(self.input(values))
+        return self._memo.embed(values)
 
     def values(self, codes):
         """Values nearest to codes, through the inverted pipeline."""
@@ -115,7 +119,7 @@ class PipelineCodec:
                 inner[:, j] = np.clip(
                     inner[:, j], self.inner.lower_[j], self.inner.upper_[j]
                 )
-        frame = self._invert(self.inner.table(inner))
+        frame = self.invert(self.inner.table(inner))
         values = np.empty((len(codes), len(self.variables_)))
         for j, variable in enumerate(self.variables_):
             if variable.is_block:
@@ -134,19 +138,21 @@ class PipelineCodec:
         """Table of values; cells that did not change are copied from ``X[rows]``."""
         return self.outer.write(values, X, rows, factual=self.read(X)[rows])
 
-    def _encode(self, X):
+    def encode(self, X):
+        """Codes of a table, through the whole pipeline."""
         for _, step in self.steps:
             X = step.transform(X)
         return self.classifier.encode(X)
 
-    def _invert(self, table):
+    def invert(self, table):
+        """Input columns of a table that the classifier takes, as objects."""
         for (name, step), names in zip(
             self.steps[::-1], self._inputs[::-1], strict=True
         ):
             table = invert(name, step, table, names)
         return table
 
-    def _input(self, values):
+    def input(self, values):
         """Table of values, in the container and the types that the pipeline takes."""
         columns = {}
         for j, variable in enumerate(self.variables_):
@@ -258,7 +264,11 @@ class PipelineCodec:
         self.owner = self.depends.argmax(axis=0)
         ends = np.cumsum([len(ladder) for ladder in ladders])[:-1]
         # Codes of the ends of a number, and of each category.
-        self._ladders = np.split(every[len(rows) * len(tables) :], ends)
+        self.ladders = np.split(every[len(rows) * len(tables) :], ends)
+        if (self.depends.sum(axis=0) <= 1).all():
+            self._memo = Memo(self)
+            if not np.allclose(self._memo.embed(rows), here, rtol=0, atol=1e-9):
+                self._memo = None
 
     def _ladder(self, j):
         """Rows that differ in one variable only, in its rising order."""
@@ -287,87 +297,6 @@ class PipelineCodec:
         )
         return by_code @ owners
 
-    # -- rules --------------------------------------------------------------------
-
-    def _outer_rules(self, inner):
-        """Translate the classifier's rules to the input columns.
-
-        A rule on an inner column that mixes several input columns, or that has no
-        counterpart, freezes them: it holds, though stricter than it was meant.
-        """
-        rules = Rules.parse(self.outer, None, "observed")
-        rules = Rules(**{name: value.copy() for name, value in vars(rules).items()})
-        ends = self._ends(inner)
-        for j, variable in enumerate(self.variables_):
-            touched = self.inner.collect(self.depends[j][None].astype(float))[0] > 0
-            path = self.inner.values(self._ladders[j])
-            frozen = not touched.any()
-            for k in np.flatnonzero(touched):
-                up, down, fits = self._translate(inner, k, path[:, k])
-                alone = self.alone[self.inner.variables_[k].slots].all()
-                bound = inner.given[0, k] or not (inner.rise[0, k] and inner.fall[0, k])
-                if not alone:
-                    frozen |= bool(bound)
-                    continue
-                rules.rise[0, j] &= up
-                rules.fall[0, j] &= down
-                if not variable.is_number:
-                    rules.allowed[0, variable.slots] &= fits
-                elif touched.sum() == 1 and self.inner.variables_[k].is_number:
-                    self._bound(rules, inner, j, k, ends[:, j])
-                else:
-                    frozen |= bool(inner.given[0, k])
-            if frozen or not rules.allowed[0, variable.slots].any():
-                rules.rise[0, j] = rules.fall[0, j] = False
-                rules.allowed[0, variable.slots] = self.observed_[variable.slots]
-        return rules
-
-    def _translate(self, inner, k, path):
-        """Directions and steps of a ladder that the rules of an inner column leave."""
-        variable = self.inner.variables_[k]
-        rise, fall = inner.rise[0, k], inner.fall[0, k]
-        steps = np.diff(path)
-        if not variable.is_number and not variable.ordered:
-            up = down = rise and fall
-        elif (steps >= 0).all():
-            up, down = rise, fall
-        elif (steps <= 0).all():
-            up, down = fall, rise
-        else:
-            up = down = rise and fall
-        if variable.is_number:
-            return up, down, (path >= inner.lower[0, k]) & (path <= inner.upper[0, k])
-        allowed = inner.allowed[0, variable.slots]
-        return up, down, allowed[path.astype(int)]
-
-    def _bound(self, rules, inner, j, k, ends):
-        """Bounds of a number that has an inner column of its own."""
-        low, high = np.sort(ends)
-        if not np.isfinite(inner.lower[0, k]) and not np.isfinite(inner.upper[0, k]):
-            low, high = -np.inf, np.inf
-        variable = self.variables_[j]
-        rules.lower[0, j] = variable.round_bound(np.array(low), 1.0)
-        rules.upper[0, j] = variable.round_bound(np.array(high), -1.0)
-        rules.given[0, j] = inner.given[0, k]
-
-    def _ends(self, inner):
-        """Two rows at the lower and the upper ends of the inner domain, unrounded."""
-        numbers = self.inner.numbers_
-        ends = np.repeat(self.inner.values(self.embed(self.template)), 2, axis=0)
-        for row, given, observed in (
-            (0, inner.lower[0], self.inner.lower_),
-            (1, inner.upper[0], self.inner.upper_),
-        ):
-            finite = np.where(np.isfinite(given), given, observed)
-            ends[row, numbers] = finite[numbers]
-        frame = self._invert(self.inner.table(ends))
-        return np.column_stack(
-            [
-                frame.iloc[:, v.columns[0]] if v.is_number else np.full(2, np.nan)
-                for v in self.variables_
-            ]
-        ).astype(float)
-
     def constraint_arrays(self, lower, upper, allowed, rise, fall):
         """Rules on the variables as far as they are rules on single codes."""
         inner = self.classifier._rules
@@ -379,7 +308,7 @@ class PipelineCodec:
             ).items()
             if name in ("lower", "upper", "rise", "fall")
         }
-        groups = self.inner.groups_
+        groups = self.groups_
         free = self.depends.T.astype(float) @ (rise | fall).T.astype(float) > 0
         arrays["rise"], arrays["fall"] = free.T.copy(), free.T.copy()
         numbers = self.numbers_ & np.isfinite(lower).all(0) & np.isfinite(upper).all(0)
@@ -393,7 +322,44 @@ class PipelineCodec:
             if variable.is_number:
                 continue
             slots = np.flatnonzero(self.alone & self.depends[j] & (groups >= 0))
-            for c, codes in enumerate(self._ladders[j]):
+            for c, codes in enumerate(self.ladders[j]):
                 own = slots[codes[slots] > 0.5]
                 arrays["upper"][:, own] = allowed[:, [variable.slots.start + c]]
         return arrays | {"group": groups, "rank": self.inner.ranks_}
+
+
+class Memo:
+    """Codes of each variable's values seen so far, where every code has one variable.
+
+    A pipeline costs the same milliseconds for one row as for a hundred, and a search
+    mostly puts together anew what it has seen already.
+    """
+
+    def __init__(self, codec):
+        self.codec = codec
+        self.blank = codec.encode(codec.input(codec.template))
+        self.slots = [np.flatnonzero(own) for own in codec.depends]
+        # For each variable the values in rising order, and the codes that they have.
+        self.seen = [(np.empty(0), np.empty((0, len(own)))) for own in self.slots]
+
+    def embed(self, values):
+        """Codes of values, shape (n, d)."""
+        new = [
+            np.setdiff1d(column, known)
+            for column, (known, _) in zip(values.T, self.seen, strict=True)
+        ]
+        if n := max(map(len, new)):
+            rows = np.repeat(self.codec.template, n, axis=0)
+            for j, column in enumerate(new):
+                rows[: len(column), j] = column
+            fresh = self.codec.encode(self.codec.input(rows))
+            for j, column in enumerate(new):
+                known = np.append(self.seen[j][0], column)
+                codes = fresh[: len(column), self.slots[j]]
+                codes = np.vstack([self.seen[j][1], codes])
+                order = np.argsort(known)
+                self.seen[j] = known[order], codes[order]
+        codes = np.repeat(self.blank, len(values), axis=0)
+        for j, (known, known_codes) in enumerate(self.seen):
+            codes[:, self.slots[j]] = known_codes[np.searchsorted(known, values[:, j])]
+        return codes

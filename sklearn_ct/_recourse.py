@@ -267,8 +267,8 @@ class _Task:
         """Positions of the real rows, nearest first, of shape (n, len(real))."""
         # Features that no row may change do not count for the distance.
         free = self.codec.spread(~self.bounds.frozen.all(axis=0))
-        home = self.codec.embed(self.bounds.factual)[:, free]
-        there = self.codec.embed(real)[:, free]
+        home = self.codec.embed(self.bounds.factual) * free
+        there = self.codec.embed(real) * free
         return manhattan_distances(home, there).argsort(axis=1, kind="stable")
 
     def parts(self, values, factual):

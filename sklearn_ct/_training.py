@@ -243,6 +243,7 @@ class Trained(BaseEstimator):
         return net
 
     def _make_generator(self, generator):
+        generator = check_generator(generator)
         if isinstance(generator, str):
             return GENERATORS[generator]()
         return deepcopy(generator)
@@ -251,7 +252,7 @@ class Trained(BaseEstimator):
         """Make the generator of a call of explain, fitted to the rows kept."""
         if generator is None:
             return self.net_.generator
-        generator = self._make_generator(check_generator(generator))
+        generator = self._make_generator(generator)
         real = self.encoder_.embed(np.vstack(list(self._references.values())))
         like = next(self.net_.module_.parameters())
         return generator.fit(

@@ -127,8 +127,8 @@ def check_sizes(sizes):
     sizes = tuple(sizes)
     if not all(isinstance(size, Integral) and size >= 1 for size in sizes):
         raise ValueError(
-            "The 'hidden_layer_sizes' parameter of CounterfactualTrainedClassifier must "
-            f"be ints of at least 1. Got {sizes!r} instead."
+            "The 'hidden_layer_sizes' parameter of CounterfactualTrainedClassifier "
+            f"must be ints of at least 1. Got {sizes!r} instead."
         )
     return tuple(int(size) for size in sizes)
 
@@ -145,14 +145,15 @@ def check_device(device):
 
 
 def check_generator(generator):
-    """Raise where the generator of a call is none; give it back."""
+    """Raise where a generator is none; give it back."""
     if isinstance(generator, str) and generator in GENERATORS:
         return generator
-    if isinstance(generator, str) or not hasattr(generator, "search"):
+    unusable = isinstance(generator, str | type) or not hasattr(generator, "search")
+    if unusable:
         known = ", ".join(map(repr, GENERATORS))
         raise ValueError(
-            f"The 'generator' parameter of explain must be one of {known}, or an "
-            f"instance of BaseGenerator. Got {generator!r} instead."
+            f"The 'generator' parameter must be one of {known}, or an instance of "
+            f"BaseGenerator. Got {generator!r} instead."
         )
     if isinstance(generator, BaseEstimator):
         generator._validate_params()

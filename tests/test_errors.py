@@ -286,7 +286,7 @@ CALLS = [
     *[
         (f"{name}-{value}", "frame",
          lambda c, name=name, value=value: c.explain(ROWS, **{name: value}),
-         ValueError, f"'{name}' parameter of explain must be .* Got {value!r} instead")
+         ValueError, f"'{name}' parameter.* must be .* Got {value!r} instead")
         for name, values in {
             "n_counterfactuals": [0, -1, 1.5, "auto", True, None],
             "max_changes": [0, -1, 1.5, "few"],

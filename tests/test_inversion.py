@@ -180,7 +180,7 @@ def test_output_columns(numbers):
         ([], []),
         (make_column_selector(pattern="[bc]"), ["b", "c"]),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
 def test_selected(numbers, chosen, expected):
     if callable(chosen):

@@ -17,12 +17,12 @@ LAYERS = [
     ["metrics._scorers"],
     ["_pipeline"],
     ["_classifier", "_pipeline_codec"],
-    ["_explain", "_training"],
+    ["_explain", "_training", "_pipeline_rules"],
     ["_recourse", "_rules", "_validation", "_inversion", "_counterfactuals"],
     ["_bounds", "_edits", "_encoding", "_net", "generators"],
-    ["metrics._attribution", "metrics._violations", "_search", "_variables"],
+    ["metrics._attribution", "metrics._violations", "_search", "_variables", "_link"],
     ["metrics._actionability", "metrics._plausibility", "metrics._robustness"],
-    ["datasets._fetch", "datasets._synthetic", "_compat", "_table"],
+    ["datasets._fetch", "datasets._synthetic", "_compat", "_table", "_model"],
     ["losses", "_constraints", "_module"],
 ]
 CORE = {"losses", "_search", "_constraints", "_module"}

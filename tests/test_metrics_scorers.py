@@ -40,7 +40,13 @@ NAMES = ["implausibility", "mmd", "cost", "validity"]
 
 
 def classifier(**parameters):
-    settings = {"max_epochs": 5, "n_counterfactuals": 50, "lr": 0.02, "random_state": 0}
+    settings = {
+        "hidden_layer_sizes": (16,),
+        "max_epochs": 5,
+        "n_counterfactuals": 50,
+        "lr": 0.02,
+        "random_state": 0,
+    }
     return CounterfactualTrainedClassifier(**settings | parameters)
 
 
@@ -148,7 +154,7 @@ def test_a_pipeline_scores_like_its_classifier(loans, name):
     assert SCORERS[name](search, numbers[:40], y[:40]) == score
 
 
-# -- options ---------------------------------------------------------------------
+# -- options -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -275,19 +281,16 @@ def test_bad_arguments(arguments, words):
         make_recourse_scorer(**arguments)
 
 
-# -- in scikit-learn's tools -------------------------------------------------------
+# -- in scikit-learn's tools ---------------------------------------------------
 
 
 @pytest.mark.parametrize("estimator", [classifier(), pipeline()], ids=["clf", "pipe"])
 def test_cross_validate(loans, estimator):
     X, y = loans
     options = {"scoring": recourse_scoring(), "cv": 2, "error_score": "raise"}
-    scores = cross_validate(estimator, X, y, **options)
+    scores = cross_validate(estimator, X[:100], y[:100], **options)
     for name in recourse_scoring():
         assert np.isfinite(scores[f"test_{name}"]).all(), name
-    again = cross_validate(estimator, X, y, n_jobs=2, **options)
-    for name in recourse_scoring():
-        np.testing.assert_allclose(again[f"test_{name}"], scores[f"test_{name}"])
 
 
 @pytest.mark.parametrize(
@@ -304,7 +307,8 @@ def test_grid_search(loans, estimator, prefix):
         refit=most_plausible_within(0.05),
         cv=2,
         error_score="raise",
-    ).fit(X, y)
+        n_jobs=None if prefix else 2,
+    ).fit(X[:100], y[:100])
     results = search.cv_results_
     accuracy = results["mean_test_accuracy"]
     plausible = results["mean_test_neg_implausibility"]

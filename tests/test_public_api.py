@@ -71,6 +71,8 @@ EXPLAIN = {
     "generator": None,
     "feature_costs": None,
     "effort": "full",
+    "project": None,
+    "margin": 0.0,
     "random_state": None,
     "n_jobs": None,
     "verbose": 0,

@@ -1,0 +1,521 @@
+"""What `explain` promises: a row for each query, honest statuses, rules that hold."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sklearn_ct import CounterfactualTrainedClassifier
+from sklearn_ct.datasets import fetch_adult, fetch_gmsc, make_loan_applications
+from sklearn_ct.generators import ECCCo, Generic
+from sklearn_ct.metrics import constraint_violations
+
+DATA = os.environ.get("SKLEARN_CT_DATA")
+STATUSES = {"valid", "fallback", "already", "infeasible"}
+
+
+def classifier(**parameters):
+    settings = {
+        "hidden_layer_sizes": (16,),
+        "max_epochs": 5,
+        "n_counterfactuals": 50,
+        "lr": 0.02,
+        "random_state": 0,
+    }
+    return CounterfactualTrainedClassifier(**settings | parameters)
+
+
+@pytest.fixture(scope="module")
+def loans():
+    return make_loan_applications(1200, random_state=0)
+
+
+@pytest.fixture(scope="module")
+def clf(loans):
+    return classifier().fit(*loans)
+
+
+@pytest.fixture(scope="module")
+def asked(clf, loans):
+    X = loans[0]
+    return X[clf.predict(X) == "rejected"][:60]
+
+
+def check_honest(clf, X, result, k=1):
+    """Whatever was asked: these hold for every row, valid or not."""
+    assert len(result) == k * len(X)
+    np.testing.assert_array_equal(result.query, np.repeat(np.arange(len(X)), k))
+    assert set(result.status) <= STATUSES
+    factuals, answers = result.factuals, result.counterfactuals
+    if isinstance(X, pd.DataFrame):
+        pd.testing.assert_frame_equal(factuals, X.iloc[result.query], check_exact=True)
+        assert answers.dtypes.equals(X.dtypes)
+        assert answers.index.equals(X.index[result.query])
+        moved = (answers.astype(object) != factuals.astype(object)).to_numpy()
+    else:
+        np.testing.assert_array_equal(factuals, X[result.query])
+        moved = answers != factuals
+    if not len(result):
+        return
+    reached = clf.predict(answers) == result.target
+    np.testing.assert_array_equal(result.valid, result.status != "infeasible")
+    assert reached[result.valid].all()
+    np.testing.assert_array_equal(
+        result.status == "already", clf.predict(factuals) == result.target
+    )
+    searched = np.isin(result.status, ["valid", "fallback"])
+    assert moved[searched].any(axis=1).all()
+    assert not moved[~searched].any()
+    assert all(result.reason[result.status == "infeasible"])
+    assert not any(result.reason[result.valid])
+    probability = clf.predict_proba(answers)
+    column = np.searchsorted(clf.classes_, result.target)
+    own = probability[np.arange(len(result)), column]
+    np.testing.assert_allclose(result.probability, own, atol=1e-12)
+
+
+def check_rules(result, mutability=None, domain=None):
+    """No answer breaks a rule; of the rules given, none that was found does."""
+    factuals, answers = result.factuals, result.counterfactuals
+    found = np.isin(result.status, ["valid", "fallback"])
+    counts = constraint_violations(
+        factuals, answers, mutability=mutability, changed_only=True
+    )
+    assert not counts.to_numpy().any(), counts
+    if found.any():
+        counts = constraint_violations(factuals[found], answers[found], domain=domain)
+        assert not counts["domain"].any(), counts
+
+
+# -- statuses ------------------------------------------------------------------
+
+
+def test_every_row_has_a_status(clf, loans):
+    X = loans[0][:300]
+    result = clf.explain(X, "approved")
+    check_honest(clf, X, result)
+    assert {"valid", "already"} <= set(result.status)
+    assert result.valid.mean() > 0.95
+
+
+def test_already_there(clf, loans):
+    X = loans[0]
+    X = X[clf.predict(X) == "approved"][:20]
+    result = clf.explain(X, "approved", mutability=dict.fromkeys(X, "none"))
+    assert set(result.status) == {"already"}
+    pd.testing.assert_frame_equal(result.counterfactuals, X, check_exact=True)
+    assert not result.cost.any()
+
+
+@pytest.mark.parametrize("effort", ["walk", "full"])
+def test_infeasible_says_why(clf, asked, effort):
+    frozen = dict.fromkeys(asked, "none")
+    result = clf.explain(asked, mutability=frozen, effort=effort)
+    check_honest(clf, asked, result)
+    assert set(result.status) == {"infeasible"}
+    assert set(result.reason) == {"no feature may change"}
+    pd.testing.assert_frame_equal(result.counterfactuals, asked, check_exact=True)
+    free = frozen | {"dependents": "both"}
+    result = clf.explain(asked, mutability=free, effort=effort)
+    lost = result[~result.valid]
+    assert len(lost)
+    assert set(lost.reason) == {
+        "no valid change of dependents was found within the constraints"
+    }
+
+
+def test_a_cell_that_must_change_and_may_not(clf, asked):
+    rules = {"mutability": {"age": "increase"}, "domain": {"age": (0, 30)}}
+    result = clf.explain(asked, **rules)
+    check_honest(clf, asked, result)
+    old = (asked["age"] > 30).to_numpy()
+    assert 0 < old.sum() < len(asked)
+    assert (result.status[old] == "infeasible").all()
+    assert result.valid[~old].mean() > 0.9
+    assert all("age would have to change" in reason for reason in result.reason[old])
+
+
+@pytest.mark.parametrize("effort", ["walk", "full"])
+def test_a_cell_outside_its_domain_moves_in(clf, asked, effort):
+    domain = {"loan_amount": (500, 5_000), "housing": ["own", "mortgage"]}
+    result = clf.explain(asked, domain=domain, effort=effort)
+    check_honest(clf, asked, result)
+    check_rules(result, None, domain)
+    if effort == "full":
+        assert result.valid.mean() > 0.9
+
+
+def test_fallback_is_honest(clf, asked):
+    weak = Generic(max_iter=1, step_size=1e-6)
+    result = clf.explain(asked, generator=weak)
+    check_honest(clf, asked, result)
+    check_rules(result)
+    assert result.valid.mean() > 0.9
+    walked = clf.explain(asked, generator=weak, effort="walk")
+    check_honest(clf, asked, walked)
+    assert walked.valid.mean() < 0.2
+
+
+def test_walk_is_the_search_alone(clf, asked):
+    walked, full = (clf.explain(asked, effort=effort) for effort in ("walk", "full"))
+    check_honest(clf, asked, walked)
+    assert set(walked.status) <= {"valid", "infeasible"}
+    assert full.valid.sum() >= walked.valid.sum()
+    assert full.n_changes.mean() < walked.n_changes.mean()
+
+
+# -- rows ----------------------------------------------------------------------
+
+
+def test_rows_outside_the_training_range(clf, asked):
+    far = asked.assign(
+        income=asked["income"] * 20, age=asked["age"] + 80, debt=asked["debt"] * 50
+    )
+    rules = {"mutability": {"age": "none", "savings": "increase"}}
+    result = clf.explain(far, **rules)
+    check_honest(clf, far, result)
+    check_rules(result, **rules)
+    assert (result.counterfactuals["age"] == far["age"]).all()
+    assert result.valid.mean() > 0.5
+
+
+def test_no_rows_and_one_row(clf, asked):
+    none = clf.explain(asked[:0])
+    check_honest(clf, asked[:0], none)
+    assert none.to_frame().shape[0] == 0
+    check_honest(clf, asked[:0], clf.explain(asked[:0], "approved", effort="walk"))
+    one = clf.explain(asked[:1])
+    check_honest(clf, asked[:1], one)
+
+
+@pytest.mark.parametrize("effort", ["walk", "full"])
+def test_alone_as_in_a_batch(clf, loans, effort):
+    X = loans[0][:200]
+    batch = clf.explain(X, effort=effort)
+    for i in range(0, 200, 20):
+        alone = clf.explain(X[i : i + 1], effort=effort)
+        pd.testing.assert_frame_equal(
+            alone.counterfactuals, batch.counterfactuals[i : i + 1], check_exact=True
+        )
+        pd.testing.assert_frame_equal(
+            alone.to_frame(), batch[i].to_frame(), rtol=0, atol=1e-12
+        )
+    backwards = clf.explain(X[::-1], effort=effort)
+    pd.testing.assert_frame_equal(
+        backwards.counterfactuals[::-1], batch.counterfactuals, check_exact=True
+    )
+
+
+def test_alone_as_in_a_batch_with_rules_and_several_answers(clf, loans):
+    X = loans[0][:60]
+    rules = {"mutability": {"age": "increase"}, "domain": {"income": (20_000, 60_000)}}
+    options = rules | {"n_counterfactuals": 2, "max_changes": 3}
+    batch = clf.explain(X, **options)
+    check_honest(clf, X, batch, k=2)
+    for i in (0, 31, 59):
+        alone = clf.explain(X[i : i + 1], **options)
+        expected = batch.counterfactuals[2 * i : 2 * i + 2]
+        pd.testing.assert_frame_equal(alone.counterfactuals, expected, check_exact=True)
+
+
+def test_processes_do_not_matter(clf, loans):
+    X = pd.concat([loans[0]] * 2)
+    one, two = (clf.explain(X, n_jobs=n, effort="walk") for n in (None, 2))
+    pd.testing.assert_frame_equal(one.to_frame(), two.to_frame(), check_exact=True)
+    check_honest(clf, X, one)
+
+
+def test_same_seed_same_answer(clf, asked):
+    first, second, other = (
+        clf.explain(asked, random_state=seed).to_frame() for seed in (0, 0, None)
+    )
+    pd.testing.assert_frame_equal(first, second, check_exact=True)
+    # The search of these generators draws nothing.
+    pd.testing.assert_frame_equal(first, other, check_exact=True)
+
+
+def test_the_callers_generators_are_left_alone(clf, asked):
+    np_state = np.random.get_state()[1].copy()  # noqa: NPY002
+    torch_state = torch.random.get_rng_state()
+    clf.explain(asked, random_state=3)
+    np.testing.assert_array_equal(np.random.get_state()[1], np_state)  # noqa: NPY002
+    assert torch.equal(torch.random.get_rng_state(), torch_state)
+
+
+def test_asking_changes_nothing(clf, asked):
+    copy, before = asked.copy(deep=True), clf.predict_proba(asked)
+    clf.explain(asked, mutability={"age": "none"}, max_changes=2)
+    pd.testing.assert_frame_equal(asked, copy, check_exact=True)
+    np.testing.assert_array_equal(clf.predict_proba(asked), before)
+
+
+# -- targets -------------------------------------------------------------------
+
+
+def test_targets_of_two_classes(clf, loans):
+    X = loans[0][:40]
+    predicted = clf.predict(X)
+    other = np.where(predicted == "approved", "rejected", "approved")
+    by_default, by_array = clf.explain(X), clf.explain(X, other)
+    np.testing.assert_array_equal(by_default.target, other)
+    pd.testing.assert_frame_equal(by_default.to_frame(), by_array.to_frame())
+    by_series = clf.explain(X, pd.Series(other, index=X.index))
+    pd.testing.assert_frame_equal(by_default.to_frame(), by_series.to_frame())
+    label = clf.explain(X, "approved")
+    assert set(label.target) == {"approved"}
+    check_honest(clf, X, label)
+
+
+@pytest.fixture(scope="module")
+def grades(loans):
+    """Four classes that are numbers, in an array."""
+    X = loans[0].select_dtypes("number").to_numpy(dtype=float)[:600]
+    y = np.digitize(X[:, 1] - X[:, 2], [8_000, 20_000, 35_000]) * 10
+    return X, y, classifier(max_epochs=15).fit(X, y)
+
+
+def test_targets_of_several_classes(grades):
+    X, _, clf = grades
+    X = X[:80]
+    result = clf.explain(X)
+    check_honest(clf, X, result)
+    probability = clf.predict_proba(X)
+    second = clf.classes_[np.argsort(probability, axis=1)[:, -2]]
+    np.testing.assert_array_equal(result.target, second)
+    assert result.target.dtype == clf.classes_.dtype
+    for target in (30, np.int64(30), np.resize([0, 10, 20, 30], 80)):
+        one = clf.explain(X, target, mutability={0: "none"})
+        check_honest(clf, X, one)
+        np.testing.assert_array_equal(one.target, np.broadcast_to(target, 80))
+        assert one.valid.mean() > 0.8
+        np.testing.assert_array_equal(one.counterfactuals[:, 0], X[:, 0])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"target": "perhaps"}, "unknown label 'perhaps'"),
+        ({"target": ["approved"] * 3}, r"each of the 60 rows.*\(3,\)"),
+        ({"n_counterfactuals": 0}, "'n_counterfactuals' parameter"),
+        ({"n_counterfactuals": True}, "'n_counterfactuals' parameter"),
+        ({"max_changes": 0}, "'max_changes' parameter"),
+        ({"max_changes": 1.5}, "'max_changes' parameter"),
+        ({"tau": 1.0}, "'tau' parameter"),
+        ({"tau": 0}, "'tau' parameter"),
+        ({"effort": "some"}, "'effort' parameter"),
+        ({"feature_costs": {"income": -1}}, "'feature_costs' of column 'income'"),
+        ({"feature_costs": {"incme": 1}}, "Unknown column 'incme'.*'income'"),
+        ({"mutability": {"income": "up"}}, "'mutability' of column 'income'.*'up'"),
+        ({"domain": {"income": (2, 1)}}, "'domain' of column 'income'.*low <= high"),
+        ({"domain": {"housing": ["tent"]}}, "unknown category 'tent'"),
+        ({"mutability": [{"age": "none"}]}, "60"),
+    ],
+)
+def test_bad_arguments(clf, asked, arguments, words):
+    with pytest.raises(ValueError, match=words):
+        clf.explain(asked, **arguments)
+
+
+# -- options -------------------------------------------------------------------
+
+
+def test_several_answers(clf, asked):
+    result = clf.explain(asked, n_counterfactuals=3)
+    check_honest(clf, asked, result, k=3)
+    check_rules(result)
+    cost = np.where(result.valid, result.cost, np.inf).reshape(-1, 3)
+    assert (cost[:, 1:] >= cost[:, :-1]).all()
+    # No two of the answers to a row are alike.
+    found = result[result.valid].to_frame()
+    found = found[asked.columns].assign(query=result.query[result.valid])
+    assert not found.duplicated().any()
+    assert result.valid.mean() > 0.8
+
+
+@pytest.mark.parametrize("limit", [1, 2, 4])
+@pytest.mark.parametrize("effort", ["walk", "full"])
+def test_max_changes_is_hard(clf, asked, limit, effort):
+    result = clf.explain(asked, max_changes=limit, effort=effort)
+    check_honest(clf, asked, result)
+    changed = result.counterfactuals.astype(object) != asked.astype(object)
+    assert (changed.sum(axis=1) <= limit).all()
+    assert (result.n_changes <= limit).all()
+    if effort == "full" and limit > 1:
+        assert result.valid.mean() > 0.8
+
+
+def test_feature_costs(clf, asked):
+    plain = clf.explain(asked)
+    dear = clf.explain(asked, feature_costs={"income": 100.0, "late_payments": 100})
+    check_honest(clf, asked, dear)
+
+    def share(result):
+        changes = result.changes()
+        return changes["feature"].isin(["income", "late_payments"]).mean()
+
+    assert share(dear) < share(plain)
+    free = clf.explain(asked, feature_costs={"income": 0.0, "debt": 0})
+    check_honest(clf, asked, free)
+    assert free.cost.mean() < plain.cost.mean()
+
+
+def test_tau(clf, asked):
+    plain, sure = (clf.explain(asked, tau=tau) for tau in (0.5, 0.8))
+    check_honest(clf, asked, sure)
+    assert sure.probability[sure.valid].mean() > plain.probability[plain.valid].mean()
+    assert (sure.probability >= 0.8 - 1e-9).mean() > 0.9
+    assert sure.cost.mean() > plain.cost.mean()
+
+
+def test_generators_by_name_and_as_objects(clf, asked):
+    by_name = clf.explain(asked, generator="generic").to_frame()
+    as_object = clf.explain(asked, generator=Generic()).to_frame()
+    pd.testing.assert_frame_equal(by_name, as_object, check_exact=True)
+    own = clf.explain(asked).to_frame()
+    same = clf.explain(asked, generator=ECCCo()).to_frame()
+    pd.testing.assert_frame_equal(own, same, check_exact=True)
+    generator = Generic(max_iter=3)
+    walked = clf.explain(asked, generator=generator, effort="walk")
+    check_honest(clf, asked, walked)
+    assert generator.get_params() == Generic(max_iter=3).get_params()
+
+
+@pytest.mark.parametrize("container", ["dicts", "frame"])
+def test_rules_for_each_row(clf, asked, container):
+    rng = np.random.default_rng(0)
+    words = ["both", "increase", "decrease", "none"]
+    rules = pd.DataFrame(
+        {name: rng.choice(words, len(asked)) for name in ("income", "debt", "age")},
+        index=asked.index,
+    )
+    domain = [{"savings": (0, 2_000 * (1 + i % 9))} for i in range(len(asked))]
+    domain[0] = None
+    records = [dict(row) for _, row in rules.iterrows()]
+    result = clf.explain(
+        asked,
+        mutability=rules if container == "frame" else records,
+        domain=domain,
+    )
+    check_honest(clf, asked, result)
+    for i, (rule, bounds) in enumerate(zip(records, domain, strict=True)):
+        check_rules(result[i], rule, bounds)
+    assert result.valid.mean() > 0.8
+
+
+def test_rules_of_the_call_narrow_those_of_the_classifier(loans):
+    X, y = loans
+    inner = {"age": "none", "debt": "decrease"}
+    clf = classifier(mutability=inner, domain={"income": (10_000, 90_000)}).fit(X, y)
+    X = X[clf.predict(X) == "rejected"][:60]
+    result = clf.explain(
+        X,
+        mutability={"age": "both", "debt": "both", "savings": "increase"},
+        domain={"income": (0, 60_000)},
+    )
+    check_honest(clf, X, result)
+    both = inner | {"savings": "increase"}
+    check_rules(result, both, {"income": (10_000, 60_000)})
+
+
+# -- many rows under random rules ----------------------------------------------
+
+
+def random_rules(seen, rng, frozen=0.3):
+    """Draw directions, bounds and allowed categories for some of the columns."""
+    mutability, domain = {}, {}
+    for name in seen:
+        column = seen[name]
+        number = pd.api.types.is_numeric_dtype(column)
+        if rng.uniform() < frozen:
+            directed = number or column.cat.ordered
+            words = ["none", "increase", "decrease"] if directed else ["none"]
+            mutability[name] = str(rng.choice(words))
+        elif rng.uniform() < frozen and number:
+            low, high = np.quantile(column, np.sort(rng.uniform(size=2)))
+            domain[name] = (np.floor(low), np.ceil(high))
+        elif rng.uniform() < frozen and not number:
+            labels = column.cat.categories
+            size = rng.integers(1, len(labels) + 1)
+            domain[name] = rng.choice(labels, size, replace=False).tolist()
+    return mutability, domain
+
+
+def explain_and_check(clf, X, rng, seen=None, **options):
+    mutability, domain = random_rules(X if seen is None else seen, rng)
+    target = rng.choice(clf.classes_, len(X)) if rng.uniform() < 0.5 else None
+    result = clf.explain(
+        X, target, mutability=mutability, domain=domain or None, **options
+    )
+    check_honest(clf, X, result)
+    check_rules(result, mutability, domain)
+    return result
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_many_loans_under_random_rules(seed):
+    X, y = make_loan_applications(4_000, random_state=seed)
+    clf = classifier(random_state=seed, max_epochs=3).fit(X[:1_000], y[:1_000])
+    rng = np.random.default_rng(seed)
+    counted = found = 0
+    for start in range(0, 4_000, 1_000):
+        for effort in ("walk", "full"):
+            rows = X[start : start + 1_000]
+            result = explain_and_check(clf, rows, rng, effort=effort)
+            counted += len(result)
+            found += result.valid.sum()
+    assert counted == 8_000
+    assert found / counted > 0.2
+
+
+@pytest.mark.skipif(not DATA, reason="SKLEARN_CT_DATA names no folder with the data")
+@pytest.mark.parametrize(
+    ("fetch", "name", "n"), [(fetch_adult, "adult", 4_000), (fetch_gmsc, "gmsc", 2_000)]
+)
+def test_many_real_rows_under_random_rules(fetch, name, n):
+    if not (Path(DATA) / f"{name}.csv.gz").is_file():
+        pytest.skip(f"no {name}.csv.gz in the folder that SKLEARN_CT_DATA names")
+    X, y = fetch(return_X_y=True)
+    rng = np.random.default_rng(0)
+    rows = rng.permutation(np.flatnonzero(X.notna().all(axis=1)))[:n]
+    X, y = X.iloc[rows], np.asarray(y)[rows]
+    clf = classifier(max_epochs=3).fit(X, y)
+    for start in range(0, n, 1_000):
+        explain_and_check(clf, X.iloc[start : start + 1_000], rng)
+
+
+@settings(
+    max_examples=20,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    n=st.integers(1, 30),
+    stretch=st.sampled_from([1, 1, -1, 10]),
+    options=st.fixed_dictionaries(
+        {},
+        optional={
+            "max_changes": st.integers(1, 4),
+            "tau": st.floats(0.3, 0.9),
+            "effort": st.sampled_from(["walk", "full"]),
+            "generator": st.sampled_from(["generic", "eccco"]),
+            "feature_costs": st.dictionaries(
+                st.sampled_from(["income", "housing", "age"]), st.floats(0, 100)
+            ),
+        },
+    ),
+)
+def test_any_call_keeps_the_promises(clf, loans, seed, n, stretch, options):
+    rng = np.random.default_rng(seed)
+    X = loans[0].iloc[rng.choice(len(loans[0]), n)]
+    X = X.assign(debt=X["debt"] * stretch, savings=X["savings"] * stretch)
+    result = explain_and_check(clf, X, rng, seen=loans[0], **options)
+    if "max_changes" in options:
+        assert (result.n_changes <= options["max_changes"]).all()

@@ -240,8 +240,8 @@ def main():
     if arguments.output:
         arguments.output.write_text(
             "# Recourse on real data\n\n"
-            "Made by `python benchmarks/recourse.py --output ...`; one process, torch on "
-            f"one thread.\n\n{__doc__.split(chr(10) * 2, 2)[2].strip()}\n\n{text}\n"
+            "Made by `python benchmarks/recourse.py --output ...`; one process, one "
+            f"thread.\n\n{__doc__.split(chr(10) * 2, 2)[2].strip()}\n\n{text}\n"
         )
 
 

@@ -131,7 +131,10 @@ class Bounds:
             if variable.is_number:
                 new = variable.round(values[:, j], change[:, j])
                 new = np.clip(new, self.lower[:, j], self.upper[:, j])
-                still = (np.abs(change[:, j]) <= tolerance[j]) & ~self.must[:, j]
+                least = np.minimum(
+                    np.abs(change[:, j]), np.abs(new - self.factual[:, j])
+                )
+                still = (least <= tolerance[j]) & ~self.must[:, j]
                 settled[:, j] = np.where(still, self.factual[:, j], new)
             else:
                 slot = self.allowed[:, variable.slots]

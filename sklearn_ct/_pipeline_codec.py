@@ -115,7 +115,7 @@ class PipelineCodec:
             return np.empty((0, len(self.variables_)))
         inner = self.inner.values(codes)
         for j, variable in enumerate(self.inner.variables_):
-            if variable.is_number and variable.decimals is not None:
+            if variable.is_number and variable.decimals == 0:
                 inner[:, j] = np.clip(
                     inner[:, j], self.inner.lower_[j], self.inner.upper_[j]
                 )

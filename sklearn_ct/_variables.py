@@ -27,7 +27,8 @@ class Variable:
     ordered : bool
         Whether the categories have an order, so that they can rise and fall.
     decimals : int or None
-        Decimal places of a number; 0 for whole numbers, None for no limit.
+        Decimal places of a number; 0 for whole numbers. Where the training values
+        have many, as many as make a billionth of their spread. None: no limit.
     dtype : dtype
         Of the user's column.
     """
@@ -58,7 +59,8 @@ class Variable:
             # Values that are whole up to rounding errors stay where they are.
             near = np.round(scaled)
             outward = np.where(direction > 0, np.ceil(scaled), np.floor(scaled))
-            whole = np.isclose(scaled, near, rtol=0, atol=1e-6) | (direction == 0)
+            errors = np.maximum(1e-6, 1e-15 * np.abs(scaled))
+            whole = (np.abs(scaled - near) <= errors) | (direction == 0)
             values = np.where(whole, near, outward) / factor
         values = np.clip(values, *_limits(self._number_type))
         if self._is_float:
@@ -182,6 +184,10 @@ def describe(X, names, columns, categorical, start):
         numbers = to_numbers(column, name)
         check_missing(numbers, name)
         decimals = decimals_of(numbers, column.dtype)
+        if decimals is None and column.dtype == np.float64:
+            # A grid of about a billionth of the spread: what differs in the last bits
+            # (a row alone, or among others) gives the same answer.
+            decimals = int(np.clip(9 - np.floor(np.log10(np.std(numbers))), 0, 12))
     return Variable(
         name=name,
         columns=columns,

@@ -111,6 +111,22 @@ class Bounds:
             self.fall,
         )
 
+    def holds(self, values, encoder):
+        """Whether values of the rows keep the rules, boolean of shape (n,)."""
+        kept = ~self.must | (values != self.factual)
+        for j, variable in enumerate(encoder.variables_):
+            new = values[:, j]
+            if variable.is_number:
+                inside = (new >= self.lower[:, j]) & (new <= self.upper[:, j])
+            else:
+                slot = self.allowed[:, variable.slots]
+                inside = np.take_along_axis(slot, new.astype(int)[:, None], axis=1)[
+                    :, 0
+                ]
+            inside &= ~self.frozen[:, j]
+            kept[:, j] &= inside | (new == self.factual[:, j])
+        return kept.all(axis=1)
+
     def settle(self, values, encoder, tolerance):
         """Nearest values that are real and allowed.
 

@@ -13,7 +13,7 @@ import torch
 
 # Weight of a row's distance to real rows of the target class beside its cost.
 PLAUSIBILITY = 0.25
-BLOCK = 4_000_000  # hidden units evaluated at a time, for bounded memory
+BLOCK = 250_000  # hidden units evaluated at a time: what a cache holds
 
 
 @dataclass(frozen=True)

@@ -5,17 +5,11 @@ from difflib import get_close_matches
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import (
-    FunctionTransformer,
-    OrdinalEncoder,
-    QuantileTransformer,
-    StandardScaler,
-)
+from sklearn.preprocessing import StandardScaler
 
+from sklearn_ct._scaling import Scaling
 from sklearn_ct._table import column_names, is_frame, put_cells, take_column
 from sklearn_ct._variables import (
-    as_category_column,
     block_codes,
     check_missing,
     cut,
@@ -53,6 +47,12 @@ class TabularEncoder(BaseEstimator):
         Observed bounds, mean and standard deviation of the numbers; NaN for the rest.
     observed_ : boolean ndarray of shape (d,)
         Categories that occur in the training rows; True for numbers.
+    numbers_ : boolean ndarray of shape (n_variables,)
+        Which variables are numbers.
+    groups_ : ndarray of shape (d,)
+        Number of the one-hot group of each code, -1 for numbers.
+    ranks_ : ndarray of shape (d,)
+        Place of each category in its order; 0 for numbers and unordered ones.
     """
 
     def __init__(self, categorical_features="auto", numeric_scaling="auto"):
@@ -64,19 +64,17 @@ class TabularEncoder(BaseEstimator):
         self.names_ = column_names(X)
         self._types = dict(X.dtypes) if is_frame(X) else None
         self.variables_ = []
-        self._ordinals = {}
+        self._labels = {}
         start = 0
         for columns, categorical in layout(X, self.categorical_features, self.position):
             variable = describe(X, self.names_, columns, categorical, start)
             self.variables_.append(variable)
             start = variable.slots.stop
             if categorical and not variable.is_block:
-                self._ordinals[columns[0]] = OrdinalEncoder(
-                    categories=[variable.categories.astype(object)],
-                    handle_unknown="use_encoded_value",
-                    unknown_value=-1,
-                ).fit(as_category_column(take_column(X, columns[0])))
+                labels = variable.categories.astype(object)
+                self._labels[columns[0]] = pd.Index(labels, dtype=object)
         self.n_codes_ = start
+        self._lay_out()
         values = self.read(X)
         numbers = self.numbers_
         self._fit_numbers(values, numbers, sample_weight)
@@ -114,9 +112,7 @@ class TabularEncoder(BaseEstimator):
         ):
             index = np.flatnonzero(chosen)
             if len(index):
-                scaler = _make_scaler(kind, len(values))
-                weight = {"sample_weight": sample_weight} if kind == "standard" else {}
-                scaler.fit(values[:, index], **weight)
+                scaler = Scaling(kind).fit(values[:, index], sample_weight)
                 slots = np.array([self.variables_[j].slots.start for j in index])
                 self._scalers.append((index, slots, scaler))
 
@@ -188,11 +184,15 @@ class TabularEncoder(BaseEstimator):
 
     def _category_codes(self, X, variable):
         column = take_column(X, variable.columns[0])
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            codes = column.cat.codes.to_numpy()
+            if column.dtype == variable.dtype and (codes >= 0).all():
+                return codes
         check_missing(column, variable.name)
         if not len(column):
             return np.empty(0)
-        ordinal = self._ordinals[variable.columns[0]]
-        codes = ordinal.transform(as_category_column(column))[:, 0]
+        cells = np.asarray(column, dtype=object)
+        codes = self._labels[variable.columns[0]].get_indexer(cells)
         if (codes < 0).any():
             unknown = pd.unique(np.asarray(column)[codes < 0])
             raise ValueError(
@@ -296,28 +296,16 @@ class TabularEncoder(BaseEstimator):
         starts = np.cumsum(self._sizes) - self._sizes
         return np.add.reduceat(by_code, starts, axis=1)
 
-    @property
-    def _sizes(self):
-        return np.array([v.slots.stop - v.slots.start for v in self.variables_])
-
-    @property
-    def numbers_(self):
-        """Which variables are numbers."""
-        return np.array([v.is_number for v in self.variables_], dtype=bool)
-
-    @property
-    def groups_(self):
-        """Number of the one-hot group of each code, -1 for numbers."""
+    def _lay_out(self):
+        variables = self.variables_
+        self._sizes = np.array([v.slots.stop - v.slots.start for v in variables])
+        self.numbers_ = np.array([v.is_number for v in variables], dtype=bool)
         number = np.where(self.numbers_, -1, np.cumsum(~self.numbers_) - 1)
-        return self.spread(number)
-
-    @property
-    def ranks_(self):
-        """Place of each category in its order; 0 for numbers and unordered ones."""
-        return np.concatenate(
+        self.groups_ = self.spread(number)
+        self.ranks_ = np.concatenate(
             [
                 np.arange(len(v.categories)) if v.ordered else np.zeros(size)
-                for v, size in zip(self.variables_, self._sizes, strict=True)
+                for v, size in zip(variables, self._sizes, strict=True)
             ]
         ).astype(float)
 
@@ -338,20 +326,3 @@ class TabularEncoder(BaseEstimator):
         infinite = self.spread(~np.isfinite(bounds) & self.numbers_)
         codes[infinite] = self.spread(bounds)[infinite]
         return np.where(self.groups_ >= 0, categories, codes)
-
-
-def _make_scaler(kind, n_rows):
-    if kind == "identity":
-        return FunctionTransformer()
-    if kind == "standard":
-        return StandardScaler()
-    # Columns with many ties at an end (counts) are far from unit variance after the
-    # quantile transform; the second scaler puts them on the scale of the others.
-    return make_pipeline(
-        QuantileTransformer(
-            n_quantiles=min(1000, n_rows),
-            output_distribution="normal",
-            subsample=None,
-        ),
-        StandardScaler(),
-    )

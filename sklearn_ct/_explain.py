@@ -178,7 +178,7 @@ def _result(
     reason,
 ):
     codec = model.codec
-    table = codec.write(values, X, query)
+    table = codec.write(values, X, query, factual)
     after = predict_proba(table) if len(table) else np.empty((0, len(classes)))
     # What users would call has the last word.
     failed = (after.argmax(axis=1) != target) & (status != "infeasible")
@@ -187,11 +187,11 @@ def _result(
         values[failed] = factual[failed]
         status[failed] = "infeasible"
         reason[failed] = "the answer found is not predicted as the target"
-        table = codec.write(values, X, query)
+        table = codec.write(values, X, query, factual)
         after = predict_proba(table)
     codes = codec.embed(values)
     return Counterfactuals(
-        factuals=codec.write(factual, X, query),
+        factuals=codec.write(factual, X, query, factual),
         counterfactuals=table,
         query=query,
         target=classes[target],

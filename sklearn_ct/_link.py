@@ -42,7 +42,7 @@ class Link:
         """
         if not len(values):
             return values
-        before = self.codec.write(values, self.X, rows)
+        before = self.codec.write(values, self.X, rows, self.factual[rows])
         after = self.project(before.copy())
         same = getattr(after, "shape", None) == before.shape
         if not same or column_names(after) != column_names(before):

@@ -134,9 +134,9 @@ class PipelineCodec:
                 values[:, j] = self._label_codes(j, frame.iloc[:, variable.columns[0]])
         return values
 
-    def write(self, values, X, rows):
+    def write(self, values, X, rows, factual):
         """Table of values; cells that did not change are copied from ``X[rows]``."""
-        return self.outer.write(values, X, rows, factual=self.read(X)[rows])
+        return self.outer.write(values, X, rows, factual)
 
     def encode(self, X):
         """Codes of a table, through the whole pipeline."""

@@ -155,6 +155,8 @@ class _Task:
         rows = np.arange(len(self.target))[rows]
         codes = self.codec.embed(values)
         ok = self.margins(codes, rows) > 0
+        if self.options.link is not None:
+            ok &= self.bounds.take(rows).holds(values, self.codec)
         if self.options.margin and ok.any():
             ok[ok] = self.margins(self.perturb(codes[ok], rows[ok]), rows[ok]) > 0
         return ok

@@ -217,11 +217,6 @@ def is_category(X, j):
     return pd.api.types.infer_dtype(X.iloc[:, j], skipna=True) in ("string", "boolean")
 
 
-def as_category_column(column):
-    """Column as scikit-learn's encoders take it, in any order of the categories."""
-    return np.asarray(column).astype(object).reshape(-1, 1)
-
-
 def take_block(X, columns):
     if is_frame(X):
         return X.iloc[:, list(columns)].to_numpy(dtype=np.float64)

@@ -114,7 +114,7 @@ def test_settled_values_keep_the_rules(rules, seed, reach):
             assert allowed[new.astype(int)][bound].all()
     # And it can be written into the table as it is.
     rows = np.arange(len(VALUES))
-    written = ENCODER.write(settled, TABLE, rows)
+    written = ENCODER.write(settled, TABLE, rows, VALUES[rows])
     assert written.dtypes.equals(TABLE.dtypes)
     np.testing.assert_array_equal(ENCODER.read(written), settled)
     # What is settled stays settled.

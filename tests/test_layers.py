@@ -22,7 +22,14 @@ LAYERS = [
     ["_bounds", "_edits", "_encoding", "_net", "generators"],
     ["metrics._attribution", "metrics._violations", "_search", "_variables", "_link"],
     ["metrics._actionability", "metrics._plausibility", "metrics._robustness"],
-    ["datasets._fetch", "datasets._synthetic", "_compat", "_table", "_model"],
+    [
+        "datasets._fetch",
+        "datasets._synthetic",
+        "_compat",
+        "_table",
+        "_model",
+        "_scaling",
+    ],
     ["losses", "_constraints", "_module"],
 ]
 CORE = {"losses", "_search", "_constraints", "_module"}

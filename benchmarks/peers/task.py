@@ -19,7 +19,6 @@ class Task:
     """The training table, the rows to explain, and the network as plain arrays."""
 
     def __init__(self):
-        self.started = time.perf_counter()
         self.folder, self.method = Path(sys.argv[1]), sys.argv[2]
         described = json.loads((self.folder / "task.json").read_text())
         self.columns = described["columns"]  # name, kind, categories or mean and scale

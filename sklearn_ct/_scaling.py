@@ -1,0 +1,88 @@
+"""Scaling of numbers: scikit-learn learns it, plain arithmetic applies it.
+
+A search scales thousands of times, mostly a few rows; scikit-learn's validation of each
+call would be most of the time of explaining a row.
+"""
+
+import numpy as np
+from scipy.special import ndtr, ndtri
+from sklearn.preprocessing import QuantileTransformer, StandardScaler
+
+# Where scikit-learn cuts the tails of the normal distribution.
+TAIL = 1e-7
+
+
+class Scaling:
+    """Scale columns, and back.
+
+    Parameters
+    ----------
+    kind : {"standard", "quantile", "identity"}
+        To zero mean and unit variance; by quantiles to a normal distribution, and then
+        to unit variance (columns with many ties at an end are far from it); not at all.
+
+    Attributes
+    ----------
+    mean_, scale_ : ndarray of shape (n_columns,)
+        Of the linear part.
+    quantiles_ : ndarray of shape (n_quantiles, n_columns) or None
+        Values at the ``shares_``.
+    shares_ : ndarray of shape (n_quantiles,)
+    """
+
+    def __init__(self, kind):
+        self.kind = kind
+
+    def fit(self, X, sample_weight=None):
+        """Learn from columns of shape (n, n_columns)."""
+        self.quantiles_ = None
+        self.mean_, self.scale_ = np.zeros(X.shape[1]), np.ones(X.shape[1])
+        if self.kind == "identity":
+            return self
+        if self.kind == "quantile":
+            quantile = QuantileTransformer(
+                n_quantiles=min(1000, len(X)),
+                output_distribution="normal",
+                subsample=None,
+            ).fit(X)
+            self.quantiles_, self.shares_ = quantile.quantiles_, quantile.references_
+            X, sample_weight = quantile.transform(X), None
+        standard = StandardScaler().fit(X, sample_weight=sample_weight)
+        self.mean_, self.scale_ = standard.mean_, standard.scale_
+        return self
+
+    def transform(self, X):
+        """Scale columns of shape (n, n_columns)."""
+        if self.quantiles_ is not None:
+            X = np.column_stack([self._to_normal(*c) for c in self._columns(X)])
+        return (X - self.mean_) / self.scale_
+
+    def inverse_transform(self, X):
+        """Undo `transform`; beyond the observed range lies its end."""
+        X = X * self.scale_ + self.mean_
+        if self.quantiles_ is not None:
+            X = np.column_stack([self._from_normal(*c) for c in self._columns(X)])
+        return X
+
+    def _columns(self, X):
+        return zip(X.T, self.quantiles_.T, strict=True)
+
+    def _to_normal(self, x, quantiles):
+        # Where values repeat, the share is the middle of their run.
+        rising = np.interp(x, quantiles, self.shares_)
+        falling = np.interp(-x, -quantiles[::-1], -self.shares_[::-1])
+        share = (rising - falling) / 2
+        share = np.where(x + TAIL > quantiles[-1], 1.0, share)
+        share = np.where(x - TAIL < quantiles[0], 0.0, share)
+        return np.clip(ndtri(share), *_ends())
+
+    def _from_normal(self, x, quantiles):
+        share = ndtr(x)
+        value = np.interp(share, self.shares_, quantiles)
+        value = np.where(share + TAIL > 1, quantiles[-1], value)
+        return np.where(share - TAIL < 0, quantiles[0], value)
+
+
+def _ends():
+    edge = TAIL - np.spacing(1)
+    return ndtri(edge), ndtri(1 - edge)

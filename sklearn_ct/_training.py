@@ -230,6 +230,7 @@ class Trained(BaseEstimator):
             classes=list(range(n_classes)),
             lr=self.lr,
             optimizer__weight_decay=self.weight_decay,
+            optimizer__fused=True,
             max_epochs=self.max_epochs,
             batch_size=batch_size,
             callbacks=callbacks,

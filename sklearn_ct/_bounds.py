@@ -145,7 +145,7 @@ class Bounds:
         change = values - self.factual
         for j, variable in enumerate(encoder.variables_):
             if variable.is_number:
-                new = variable.round(values[:, j], change[:, j])
+                new = variable.snap(values[:, j], change[:, j])
                 new = np.clip(new, self.lower[:, j], self.upper[:, j])
                 least = np.minimum(
                     np.abs(change[:, j]), np.abs(new - self.factual[:, j])

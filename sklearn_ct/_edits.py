@@ -73,7 +73,7 @@ class Edits:
             if feature.is_number:
                 share = np.linspace(0, 1, effort.levels)
                 levels = np.quantile(references[:, j], share, method="nearest")
-                levels = np.unique(levels)
+                levels = np.unique(feature.round(levels))
             else:
                 size = len(feature.categories)
                 codes = references[:, j].astype(int)

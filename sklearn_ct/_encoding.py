@@ -184,9 +184,12 @@ class TabularEncoder(BaseEstimator):
 
     def _category_codes(self, X, variable):
         column = take_column(X, variable.columns[0])
-        if isinstance(column.dtype, pd.CategoricalDtype):
+        dtypes = column.dtype, variable.dtype
+        if all(isinstance(dtype, pd.CategoricalDtype) for dtype in dtypes):
             codes = column.cat.codes.to_numpy()
-            if column.dtype == variable.dtype and (codes >= 0).all():
+            # Unordered types are equal whatever their order; codes are not.
+            same = dtypes[0].categories.equals(dtypes[1].categories)
+            if same and (codes >= 0).all():
                 return codes
         check_missing(column, variable.name)
         if not len(column):

@@ -4,7 +4,7 @@ from numbers import Integral, Real
 
 import numpy as np
 import torch
-from joblib import Parallel, delayed
+from joblib import Parallel, delayed, effective_n_jobs
 from sklearn.utils import check_random_state
 from tqdm.auto import tqdm
 
@@ -83,7 +83,10 @@ def explain_table(
     )
     bounds = Bounds.of(rules, codec, factual)
     open_ = np.flatnonzero(before.argmax(axis=1) != target) if n else np.arange(0)
-    blocks = [open_[i : i + BLOCK] for i in range(0, len(open_), BLOCK)]
+    # Blocks bound the memory, and give every process its share.
+    share = -(-len(open_) // effective_n_jobs(n_jobs)) or 1
+    size = min(BLOCK, share)
+    blocks = [open_[i : i + size] for i in range(0, len(open_), size)]
     seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
     answered = Parallel(n_jobs=n_jobs, return_as="generator")(
         delayed(_answer)(

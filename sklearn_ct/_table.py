@@ -64,5 +64,9 @@ def put_cells(table, rows, position, cells):
     column = table.iloc[:, position].copy()
     if pd.api.types.is_numeric_dtype(column.dtype):
         cells = pd.array(cells).astype(column.dtype)
+    elif isinstance(column.dtype, pd.CategoricalDtype):
+        # A category of the training rows that this table's type does not list.
+        new = [c for c in pd.unique(cells) if c not in column.dtype.categories]
+        column = column.cat.add_categories(new) if new else column
     column.iloc[rows] = cells
     table.isetitem(position, column)

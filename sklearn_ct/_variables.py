@@ -1,6 +1,6 @@
 """What the user's columns are: numbers, categories, one-hot blocks."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -8,6 +8,7 @@ import pandas as pd
 from sklearn_ct._table import column_names, is_frame, take_column
 
 MAX_DECIMALS = 4
+MANY = 20  # rows that are enough to tell an imputed value
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,11 @@ class Variable:
     ordered : bool
         Whether the categories have an order, so that they can rise and fall.
     decimals : int or None
-        Decimal places of a number; 0 for whole numbers. Where the training values
-        have many, as many as make a billionth of their spread. None: no limit.
+        Decimal places of a number; 0 for whole numbers, None for no limit.
+    grid : int or None
+        Decimal places that a search answers with where there is no limit, about a
+        billionth of the spread: what differs in the last bits (a row alone, or among
+        others) gives the same answer.
     dtype : dtype
         Of the user's column.
     """
@@ -40,6 +44,7 @@ class Variable:
     ordered: bool
     decimals: int | None
     dtype: object
+    grid: int | None = None
 
     @property
     def is_number(self):
@@ -50,6 +55,12 @@ class Variable:
     def is_block(self):
         """Whether the variable stands in several 0/1 columns of the input."""
         return len(self.columns) > 1
+
+    def snap(self, values, direction):
+        """Round as `round` does, numbers without a limit to the grid."""
+        if self.decimals is None:
+            return replace(self, decimals=self.grid).round(values, direction)
+        return self.round(values, direction)
 
     def round(self, values, direction=0.0):
         """Round to the column's decimals and type, outwards along ``direction``."""
@@ -167,7 +178,7 @@ def describe(X, names, columns, categorical, start):
     """Make the variable of some columns of a table, its codes from ``start`` on."""
     name = names[columns[0]]
     column = take_column(X, columns[0])
-    ordered, decimals, categories = False, None, None
+    ordered, decimals, grid, categories = False, None, None, None
     if len(columns) > 1:
         name = tuple(names[j] for j in columns)
         categories = objects(name)
@@ -185,9 +196,7 @@ def describe(X, names, columns, categorical, start):
         check_missing(numbers, name)
         decimals = decimals_of(numbers, column.dtype)
         if decimals is None and column.dtype == np.float64:
-            # A grid of about a billionth of the spread: what differs in the last bits
-            # (a row alone, or among others) gives the same answer.
-            decimals = int(np.clip(9 - np.floor(np.log10(np.std(numbers))), 0, 12))
+            grid = int(np.clip(9 - np.floor(np.log10(np.std(numbers))), 0, 12))
     return Variable(
         name=name,
         columns=columns,
@@ -196,6 +205,7 @@ def describe(X, names, columns, categorical, start):
         ordered=ordered,
         decimals=decimals,
         dtype=column.dtype,
+        grid=grid,
     )
 
 
@@ -267,7 +277,10 @@ def decimals_of(numbers, dtype):
     noise = tolerance * 1e-3 * np.abs(numbers).max(initial=0.0)
     for decimals in range(MAX_DECIMALS + 1):
         rounded = np.round(numbers, decimals)
-        if np.allclose(numbers, rounded, rtol=tolerance, atol=noise):
+        other = numbers[~np.isclose(numbers, rounded, rtol=tolerance, atol=noise)]
+        # An imputed mean, one value in many rows, does not make a whole number real.
+        imputed = 1 < len(other) < len(numbers) / 2 and np.ptp(other) <= noise
+        if not len(other) or (imputed and len(numbers) >= MANY):
             return decimals
     return None
 

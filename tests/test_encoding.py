@@ -329,3 +329,12 @@ def test_unknown_categories_are_named():
     encoder = TabularEncoder().fit(X)
     with pytest.raises(ValueError, match=r"categories \['z'\] in column 'a'"):
         encoder.transform(X.replace("y", "z"))
+
+
+def test_codes_follow_the_categories_whatever_their_order_in_the_type():
+    cells = ["x", "y", "y"]
+    encoder = TabularEncoder().fit(
+        pd.DataFrame({"a": pd.Categorical(cells, categories=["x", "y"])})
+    )
+    other = pd.DataFrame({"a": pd.Categorical(cells, categories=["y", "x"])})
+    np.testing.assert_array_equal(encoder.read(other)[:, 0], [0, 1, 1])

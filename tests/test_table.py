@@ -90,3 +90,9 @@ def test_polars_round_trip():
     back = to_polars(pandas, frame)
     assert back.schema == frame.schema
     assert back.equals(frame)
+
+
+def test_a_category_that_the_type_does_not_list_is_added():
+    frame = pd.DataFrame({"a": pd.Categorical(["x", "x"])})
+    put_cells(frame, [1], 0, np.array(["y"], dtype=object))
+    assert frame["a"].tolist() == ["x", "y"]

@@ -271,3 +271,10 @@ def test_missing_cells_are_named(column, kind):
 def test_long_lists_are_cut():
     assert cut(np.arange(5)) == "[0, 1, 2, 3, 4]"
     assert cut(["a"] * 6) == "['a', 'a', 'a', 'a', 'a', ...]"
+
+
+def test_an_imputed_mean_does_not_make_whole_numbers_real():
+    whole = np.r_[np.arange(30.0), np.full(5, 14.53)]
+    assert decimals_of(whole, np.dtype(float)) == 0
+    assert decimals_of(np.r_[np.arange(30.0), 14.53], np.dtype(float)) == 2
+    assert decimals_of(np.r_[0.0, 1.0, 14.53, 14.53], np.dtype(float)) == 2

@@ -259,12 +259,14 @@ class PipelineCodec:
         # One call of the pipeline for all of them.
         every = self.embed(np.vstack(tables + ladders))
         here, *moved = np.split(every[: len(rows) * len(tables)], len(tables))
-        self.depends = np.array([(np.abs(m - here) > 1e-9).any(axis=0) for m in moved])
-        self.alone = self.depends.sum(axis=0) == 1
-        self.owner = self.depends.argmax(axis=0)
         ends = np.cumsum([len(ladder) for ladder in ladders])[:-1]
         # Codes of the ends of a number, and of each category.
         self.ladders = np.split(every[len(rows) * len(tables) :], ends)
+        pairs = [(m, here) for m in moved] + [(x, x[:1]) for x in self.ladders]
+        acts = [(np.abs(a - b) > 1e-9).any(axis=0) for a, b in pairs]
+        self.depends = np.logical_or(*np.split(np.array(acts), 2))
+        self.alone = self.depends.sum(axis=0) == 1
+        self.owner = self.depends.argmax(axis=0)
         if (self.depends.sum(axis=0) <= 1).all():
             self._memo = Memo(self)
             if not np.allclose(self._memo.embed(rows), here, rtol=0, atol=1e-9):

@@ -31,6 +31,7 @@ from sklearn.preprocessing import (
 )
 
 from sklearn_ct import CounterfactualTrainedClassifier, explain
+from sklearn_ct._pipeline_codec import PipelineCodec
 from sklearn_ct.datasets import make_loan_applications
 from sklearn_ct.metrics import constraint_violations
 
@@ -866,3 +867,20 @@ def test_bins_are_left_at_their_centres(loans):
     asked = rejected(pipeline, X)
     result = explain(pipeline, asked, mutability={"age": "none"})
     check_answers(pipeline, asked, result, {"age": "none"})
+
+
+def test_rare_categories_have_their_codes_too():
+    # Forty labels, most of them rare: few rows do not show all of their columns.
+    rng = np.random.default_rng(0)
+    labels = np.array([f"l{k:02d}" for k in range(40)])
+    k = np.minimum(rng.geometric(0.3, 1500) - 1, 39)
+    k[:40] = np.arange(40)
+    X = pd.DataFrame({"label": labels[k], "x": rng.normal(size=1500)})
+    y = (X["x"] + (k % 3) > 1).astype(int)
+    table = ColumnTransformer(
+        [("l", OneHotEncoder(sparse_output=False), ["label"])], remainder="passthrough"
+    )
+    pipeline = make_pipeline(table, classifier()).fit(X, y)
+    codec = PipelineCodec(pipeline.steps[:-1], pipeline[-1], X)
+    every = pd.DataFrame({"label": labels, "x": 0.0})
+    np.testing.assert_allclose(codec.embed(codec.read(every)), codec.encode(every))

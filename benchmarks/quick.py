@@ -10,7 +10,8 @@ with the plain walk (ECCCo, T = 50, lambda_cost 0, five energy weights, 250 or 1
 each). Implausibility (IP) is measured at tau 0.95 without protection, cost at tau 0.5
 with one feature protected, for CT in training as well. Distances are in the models'
 standardised input space; the paper's way, only valid counterfactuals are measured, and
-the validity stands beside them. Settings are the paper's, or the class's own defaults.
+the validity stands beside them. Settings are the paper's (its reading of the nascent
+counterfactual included), or the class's own defaults.
 """
 
 import argparse
@@ -117,6 +118,7 @@ def run(name, seed, kind):
             "lambda_adv": 0.25,
             "lambda_reg": reg,
             "n_counterfactuals": n_ce,
+            "generator": ECCCo(nascent="last"),
         }
     rule = {protected: "none"}
     seconds = {}

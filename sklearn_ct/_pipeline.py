@@ -1,5 +1,7 @@
 """`explain` through Pipelines and search objects, back to their input columns."""
 
+from inspect import signature
+
 import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
@@ -72,6 +74,13 @@ def explain(estimator, X, target=None, **options):
     check_is_fitted(last)
     if not steps:
         return last.explain(X, target, **options)
+    # The same arguments, defaults and errors as the method.
+    bound = signature(CounterfactualTrainedClassifier.explain).bind(
+        last, X, target, **options
+    )
+    bound.apply_defaults()
+    arguments = dict(bound.arguments)
+    del arguments["self"], arguments["X"]
     table = from_polars(X) if is_polars(X) else X
     table = table if is_frame(table) else np.asarray(table)
     if table.ndim != 2:
@@ -79,25 +88,6 @@ def explain(estimator, X, target=None, **options):
     if len(table):
         estimator.predict_proba(table[:1])  # the pipeline's own checks of its input
     codec = PipelineCodec(steps, last, table)
-    arguments = {
-        "mutability": None,
-        "domain": None,
-        "n_counterfactuals": 1,
-        "max_changes": None,
-        "tau": None,
-        "generator": None,
-        "feature_costs": None,
-        "effort": "full",
-        "project": None,
-        "margin": 0.0,
-        "random_state": None,
-        "n_jobs": None,
-        "verbose": 0,
-    }
-    unknown = set(options) - set(arguments)
-    if unknown:
-        raise TypeError(f"explain() got an unexpected argument {unknown.pop()!r}.")
-    arguments |= options
     if arguments["tau"] is None:
         arguments["tau"] = last.tau
     generator = arguments.pop("generator")
@@ -109,7 +99,6 @@ def explain(estimator, X, target=None, **options):
         rules=codec.rules,
         references=codec.references,
         generator=last._call_generator(generator),
-        target=target,
         **arguments,
     )
     if is_polars(X):

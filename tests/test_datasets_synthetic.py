@@ -231,11 +231,11 @@ def test_loans_refuse_a_bad_noise(noise):
 @pytest.mark.parametrize("make", [make_loan_applications, *PLANAR])
 def test_same_seed_same_rows_and_the_global_generator_is_untouched(make):
     # Reads the state of the global generator to see that nothing drew from it.
-    before = np.random.get_state()  # noqa: NPY002
+    before = np.random.get_state()
     first, second = make(50, random_state=3), make(50, random_state=3)
     other = make(50, random_state=4)
     again = make(50, random_state=np.random.RandomState(3))
-    after = np.random.get_state()  # noqa: NPY002
+    after = np.random.get_state()
     assert before[2] == after[2]
     np.testing.assert_array_equal(before[1], after[1])
     for same in (second, again):

@@ -240,10 +240,10 @@ def test_same_seed_same_answer(clf, asked):
 
 
 def test_the_callers_generators_are_left_alone(clf, asked):
-    np_state = np.random.get_state()[1].copy()  # noqa: NPY002
+    np_state = np.random.get_state()[1].copy()
     torch_state = torch.random.get_rng_state()
     clf.explain(asked, random_state=3)
-    np.testing.assert_array_equal(np.random.get_state()[1], np_state)  # noqa: NPY002
+    np.testing.assert_array_equal(np.random.get_state()[1], np_state)
     assert torch.equal(torch.random.get_rng_state(), torch_state)
 
 

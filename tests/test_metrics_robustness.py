@@ -160,7 +160,7 @@ class TestTheModelIsLeftAlone:
         module[0].weight.grad = torch.ones_like(module[0].weight)
         statistics = module[2].running_mean.clone()
         torch_state = torch.get_rng_state()
-        numpy_state = np.random.get_state()[1].copy()  # noqa: NPY002
+        numpy_state = np.random.get_state()[1].copy()
         attack(module, *data)
         assert [m.training for m in module.modules()] == [
             True, True, True, False, True, True,
@@ -169,7 +169,7 @@ class TestTheModelIsLeftAlone:
         assert module[4].weight.grad is None
         assert torch.equal(module[2].running_mean, statistics)
         assert torch.equal(torch.get_rng_state(), torch_state)
-        np.testing.assert_array_equal(np.random.get_state()[1], numpy_state)  # noqa: NPY002
+        np.testing.assert_array_equal(np.random.get_state()[1], numpy_state)
         assert torch.is_grad_enabled()
 
     def test_modes_come_back_after_an_error(self, data, attack):

@@ -379,10 +379,10 @@ def test_the_number_of_threads_is_put_back(data):
 
 def test_the_callers_generators_are_untouched(data):
     torch.manual_seed(3)
-    states = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+    states = torch.get_rng_state(), np.random.get_state()[1].copy()
     first = parameters(make_net().train(*data))
     assert torch.equal(torch.get_rng_state(), states[0])
-    assert (np.random.get_state()[1] == states[1]).all()  # noqa: NPY002
+    assert (np.random.get_state()[1] == states[1]).all()
     torch.rand(1)
     assert torch.equal(first, parameters(make_net().train(*data)))
     assert not torch.equal(first, parameters(make_net(seed=1).train(*data)))

@@ -38,10 +38,6 @@ class Model:
         like = next(self.module.parameters())
         return torch.as_tensor(array).to(like)
 
-    def logits(self, values):
-        """Logits of values, shape (n, K)."""
-        return self.logits_of(self.codec.embed(values))
-
     def logits_of(self, codes):
         """Logits of codes, shape (n, K), in blocks of bounded memory."""
         with torch.no_grad():

@@ -110,7 +110,7 @@ def test_probability_asked_for_is_reached(fitted):
     task = _task(clf, X[clf.predict(X) == 0][:50], floor=0.8)
     edits = Edits.of(clf.encoder_, clf._references[1], THOROUGH)
     values, found = search_edits(task, edits, THOROUGH)
-    logits = torch.from_numpy(task.model.logits(values[found]))
+    logits = torch.from_numpy(task.model.logits_of(task.codec.embed(values[found])))
     assert found.any()
     assert (logits.softmax(1)[:, 1] >= 0.8).all()
 

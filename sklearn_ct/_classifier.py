@@ -1,6 +1,5 @@
 """The classifier: parameters, validation, fit, predict, explain."""
 
-import torch
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
@@ -50,7 +49,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, Trained):
         Scaling of the numbers: to zero mean and unit variance; by quantiles to a
         normal distribution, for heavy tails; ``"auto"`` takes quantiles for columns
         with a value more than ten standard deviations from the mean; None: none.
-    generator : {"eccco", "generic"} or BaseGenerator, default="eccco"
+    generator : {"eccco", "generic", "revise"} or BaseGenerator, default="eccco"
         The search for counterfactuals; see `sklearn_ct.generators`.
     lambda_div, lambda_adv, lambda_reg : float, default=0.1, 0.1, 0.05
         Weights of contrastive divergence, adversarial loss and energy ridge.
@@ -257,7 +256,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, Trained):
         -------
         ndarray of shape (n_samples, n_classes)
         """
-        return torch.from_numpy(self._logits(X)).softmax(1).numpy()
+        return self._model().probabilities(self.encode(X))
 
     def predict(self, X):
         """Class labels.
@@ -275,7 +274,10 @@ class CounterfactualTrainedClassifier(ClassifierMixin, Trained):
 
     def _logits(self, X):
         codes = self.encode(X)
-        return Model.of(self.net_.module_, self.encoder_).logits_of(codes)
+        return self._model().logits_of(codes)
+
+    def _model(self):
+        return Model.of(self.net_.module_, self.encoder_)
 
     # -- explanation ------------------------------------------------------------
 
@@ -348,10 +350,11 @@ class CounterfactualTrainedClassifier(ClassifierMixin, Trained):
         """
         check_is_fitted(self)
         table = check_X(self, X, reset=False)
+        model = self._model()
         result = explain_table(
             table,
-            model=Model.of(self.net_.module_, self.encoder_),
-            predict_proba=self.predict_proba,
+            model=model,
+            predict_proba=lambda X: model.probabilities(self.encoder_.transform(X)),
             classes=self.classes_,
             rules=self._rules,
             references=self._references,

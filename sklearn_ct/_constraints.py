@@ -137,25 +137,31 @@ class Constraints:
         clipped = torch.maximum(torch.minimum(new, self.upper), self.lower)
         if not bool(self.is_group.any()):
             return clipped
-        return torch.where(self._moving_group, self._to_simplex(new), clipped)
+        return torch.where(self._moving_group, self._to_simplex(new, old), clipped)
 
     @property
     def _moving_group(self) -> Tensor:  # (1|n, d)
         return self.is_group & (self.rise | self.fall)
 
-    def _to_simplex(self, x: Tensor) -> Tensor:
-        # Michelot's algorithm for all groups at once: drop the columns that the
-        # shift makes negative until none is left to drop.
-        active = (self.is_group & (self.upper > 0)).expand_as(x)
+    def _to_simplex(self, x: Tensor, old: Tensor) -> Tensor:
+        # Michelot's algorithm for all groups at once: drop the columns that the shift
+        # makes negative until none is left to drop. The shift for any columns is no
+        # larger than the last one; those of the old state leave few columns to drop.
+        open_ = self.is_group & (self.upper > 0)
+        active = open_ & (x > self._shift(x, open_ & (old > 0)))
         while True:
-            kept = active.to(x.dtype)
-            count = (kept @ self.membership).clamp(min=1)
-            shift = ((kept * x) @ self.membership - 1) / count  # (n, n_groups)
-            moved = x - shift @ self.membership.T
-            keep = active & (moved > 0)
+            shift = self._shift(x, active)
+            keep = active & (x > shift)
             if torch.equal(keep, active):
-                return moved * kept
+                return torch.where(active, x - shift, 0.0)
             active = keep
+
+    def _shift(self, x: Tensor, active: Tensor) -> Tensor:  # (n, d)
+        # What to take from the active columns of each group so that they sum to 1.
+        kept = active.to(x.dtype)
+        count = kept @ self.membership
+        shift = ((kept * x) @ self.membership - 1) / count.clamp(min=1)
+        return torch.where(count > 0, shift, -1e30) @ self.membership.T
 
     def _open(self, x: Tensor) -> Tensor:  # (n, d)
         # A category is open when its place in the order is on the allowed side; where

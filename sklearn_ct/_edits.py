@@ -18,16 +18,21 @@ BLOCK = 250_000  # hidden units evaluated at a time: what a cache holds
 
 @dataclass(frozen=True)
 class Effort:
-    """How far to look: levels of a number, rare categories, beam width, edits a row."""
+    """How far to look."""
 
-    levels: int
+    levels: int  # of a number
     rarest: float  # categories with a smaller share of the class are not tried
-    width: int
-    depth: int
+    tried: int  # edits of a state that the network is asked about
+    width: int  # states of a row
+    depth: int  # edits of a state, one after the other
 
 
-QUICK = Effort(levels=9, rarest=0.01, width=2, depth=4)
-THOROUGH = Effort(levels=33, rarest=0.0, width=8, depth=8)
+QUICK = Effort(levels=9, rarest=0.01, tried=8, width=2, depth=4)
+THOROUGH = Effort(levels=33, rarest=0.0, tried=32, width=8, depth=8)
+# Weight of what is left to pay beside what is paid: for the states kept, and, greedier,
+# for the edits that the network is asked about.
+GREED_KEPT = 2.0
+GREED_TRIED = 10.0
 
 
 @dataclass(frozen=True)
@@ -140,22 +145,27 @@ class Real:
         Each column sorted.
     sums : ndarray of shape (k + 1, d)
         Sums of the smallest 0, 1, ..., k of each column.
+    binary : boolean ndarray of shape (d,)
+        Columns of zeros and ones, as categories have.
     """
 
     codes: np.ndarray
     sums: np.ndarray
+    binary: np.ndarray
 
     @classmethod
     def of(cls, codes):
         """Sort the columns."""
         ordered = np.sort(codes, axis=0)
-        return cls(ordered, np.vstack([np.zeros(codes.shape[1]), ordered.cumsum(0)]))
+        sums = np.vstack([np.zeros(codes.shape[1]), ordered.cumsum(0)])
+        return cls(ordered, sums, ((codes == 0) | (codes == 1)).all(axis=0))
 
     def distances(self, codes):
         """Mean of ``|x_d - r_d|`` over the real rows ``r``, of shape (n, d)."""
         k = len(self.codes)
-        mean = np.empty(codes.shape)
-        for d in range(codes.shape[1]):
+        ones = self.sums[k]
+        mean = np.abs(codes) * (k - ones) + np.abs(codes - 1) * ones
+        for d in np.flatnonzero(~self.binary):
             below = np.searchsorted(self.codes[:, d], codes[:, d])
             sums = self.sums[:, d]
             mean[:, d] = codes[:, d] * (2 * below - k) + sums[k] - 2 * sums[below]
@@ -179,90 +189,128 @@ def search_edits(task, edits, effort):
 
     Notes
     -----
-    A best-first search with bounded width: states are ranked by their cost plus an
-    estimate of what is left to pay, the margin still missing over the best margin that
-    any edit of the state buys for a unit of cost.
+    A best-first search with bounded width: states are ranked by their cost plus a
+    multiple of what is left to pay, the margin still missing over the best margin that
+    any edit of the state buys for a unit of cost. The network is asked about every
+    edit of the factual; later only about those that rank best if each edit adds to the
+    margin what it added when the network was last asked on the way to the state.
     """
     factual, m = task.bounds.factual, len(edits.value)
-    home = task.codec.embed(factual)
     allowed = edits.allowed(task.bounds, task.codec)
-    price = edits.costs(home, task.options.cost)
-    nearer = task.codec.collect(edits.real.distances(home))[:, edits.variable]
+    price = edits.costs(task.home, task.options.cost)
+    nearer = task.codec.collect(edits.real.distances(task.home))[:, edits.variable]
     price += PLAUSIBILITY * (edits.distances() - nearer)
-    # One state for each row to begin with, the factual with what must move moved; and
-    # the cost paid for each variable.
+    # One state for each row to begin with, the factual with what must move moved; for
+    # each of its variables the cost paid and the margin gained, and for each edit the
+    # margin that it would gain.
     owner, values = np.arange(len(factual)), task.settle(factual)
-    codes, paid = task.codec.embed(values), task.parts(values, factual)
+    codes = task.codec.embed(values)
+    paid = task.parts(codes)
+    gained, gain = np.zeros(paid.shape), np.zeros(price.shape)
     best = values.copy()
     best_cost = np.where(task.check(values), paid.sum(axis=1), np.inf)
-    for _ in range(effort.depth if len(factual) and m else 0):
-        open_ = allowed[owner] & (values[:, edits.variable] != edits.value)
-        margin = margins_of_edits(task, codes, owner, edits)
+    for depth in range(effort.depth if len(factual) and m else 0):
         now = task.margins(codes, owner)
+        open_ = allowed[owner] & (values[:, edits.variable] != edits.value)
         extra = price[owner] - paid[:, edits.variable]
         cost = paid.sum(axis=1, keepdims=True) + extra
-        rate = np.where(open_ & (extra > 0), margin - now[:, None], 0.0)
-        rate = (rate / np.where(extra > 0, extra, 1.0)).max(axis=1, keepdims=True)
-        left = np.maximum(-margin, 0.0) / np.maximum(rate, 1e-9)
-        rank = np.where(open_, cost + left, np.inf)
+        without = now[:, None] - gained[:, edits.variable]
+        rank = _rank(now, without + gain, cost, extra, open_, GREED_TRIED)
+        k = min(effort.tried, m) if depth else m
+        tried = np.argpartition(rank, k - 1, axis=1)[:, :k]
+        without, open_, extra, cost = (
+            np.take_along_axis(each, tried, axis=1)
+            for each in (without, open_, extra, cost)
+        )
+        margin = margins_of_edits(task, codes, owner, edits, tried)
+        np.put_along_axis(gain, tried, margin - without, axis=1)
+        rank = _rank(now, margin, cost, extra, open_, GREED_KEPT)
         # The cheapest answer of each row.
         answer = np.where(open_ & (margin > 0), cost, np.inf)
-        edit = answer.argmin(axis=1)
-        answer = answer[np.arange(len(owner)), edit]
+        place = answer.argmin(axis=1)
+        answer = answer[np.arange(len(owner)), place]
         for_row, state = _first_of_each(owner, answer)
         better = answer[state] < best_cost[for_row]
         for_row, state = for_row[better], state[better]
         best_cost[for_row] = answer[state]
-        best[for_row] = edits.apply(values[state], edit[state])
+        best[for_row] = edits.apply(values[state], tried[state, place[state]])
         # The most promising states of the rows that could still do better.
         rank[(margin > 0) | (rank >= best_cost[owner][:, None])] = np.inf
-        k = min(effort.width, m)
-        picked = np.argpartition(rank, k - 1, axis=1)[:, :k]
-        state, edit = np.repeat(np.arange(len(owner)), k), picked.ravel()
-        rank = rank[state, edit]
+        k = min(effort.width, rank.shape[1])
+        place = np.argpartition(rank, k - 1, axis=1)[:, :k].ravel()
+        state = np.repeat(np.arange(len(owner)), k)
+        rank, edit = rank[state, place], tried[state, place]
         order = np.lexsort((edit, rank, owner[state]))
         order = order[np.isfinite(rank[order])]
         order = order[_place_in_group(owner[state[order]]) < effort.width]
         if not len(order):
             break
         state, edit = state[order], edit[order]
-        paid = paid[state]
-        paid[np.arange(len(state)), edits.variable[edit]] = price[owner[state], edit]
+        row, each, variable = owner[state], np.arange(len(state)), edits.variable[edit]
+        paid, gained, gain = paid[state], gained[state], gain[state]
+        paid[each, variable] = price[row, edit]
+        gained[each, variable] = gain[each, edit]
         codes = np.where(edits.slots[edit], edits.codes[edit], codes[state])
-        values, owner = edits.apply(values[state], edit), owner[state]
+        values, owner = edits.apply(values[state], edit), row
     return best, np.isfinite(best_cost)
 
 
-def margins_of_edits(task, codes, owner, edits):
-    """Margin of the target after each edit of each state, of shape (s, m).
+def _rank(now, margin, cost, extra, open_, greed):
+    """Cost of each edited state, and of what is left to pay at the best rate."""
+    rate = np.where(open_ & (extra > 0), margin - now[:, None], 0.0)
+    rate = (rate / np.where(extra > 0, extra, 1.0)).max(axis=1, keepdims=True)
+    left = np.maximum(-margin, 0.0) / np.maximum(rate, 1e-9)
+    return np.where(open_, cost + greed * left, np.inf)
+
+
+def margins_of_edits(task, codes, owner, edits, tried):
+    """Margin of the target after some edits of each state.
 
     Where the network begins with a linear layer an edit changes few of its inputs, so
     that the layer's output is updated rather than computed anew.
+
+    Parameters
+    ----------
+    task : Task
+    codes : ndarray of shape (s, d)
+        Of the states.
+    owner : ndarray of shape (s,)
+        The row of the task that each state belongs to.
+    edits : Edits
+    tried : ndarray of shape (s, k)
+        Numbers of the edits.
+
+    Returns
+    -------
+    ndarray of shape (s, k)
     """
     model = task.model
     first, rest = model.split()
-    change = model.tensor(edits.codes)
+    change, slots = model.tensor(edits.codes), torch.from_numpy(edits.slots)
+    slots = slots.to(change.device)
+    variables, place = np.unique(edits.variable, return_inverse=True)
+    own = [np.flatnonzero(edits.slots[edits.variable == j][0]) for j in variables]
+    width = codes.shape[1]
     if first is not None:
         weight = first.weight.T  # (d, h)
-        added = change @ weight
-    variables, place = np.unique(edits.variable, return_inverse=True)
-    example = [np.flatnonzero(edits.variable == j)[0] for j in variables]
-    own = model.tensor(edits.slots[example])  # (v, d)
-    m, width = len(edits.value), codes.shape[1] if first is None else added.shape[1]
-    block = max(1, BLOCK // (m * width))
-    margins = np.empty((len(codes), m))
+        added, width = change @ weight, weight.shape[1]
+    k = tried.shape[1]
+    block = max(1, BLOCK // (k * width))
+    margins = np.empty(tried.shape)
     for start in range(0, len(codes), block):
         part = slice(start, start + block)
-        z = model.tensor(codes[part])
-        mine = z.unsqueeze(1) * own  # (s, v, d)
+        z, edit = model.tensor(codes[part]), tried[part]
         with torch.no_grad():
             if first is None:
-                state = z.unsqueeze(1) - mine[:, place] + change
+                state = torch.where(slots[edit], change[edit], z.unsqueeze(1))
             else:
-                state = first(z).unsqueeze(1) - (mine @ weight)[:, place] + added
+                # The layer's output without what each variable contributes.
+                without = torch.stack([z[:, one] @ weight[one] for one in own], dim=1)
+                without = first(z).unsqueeze(1) - without  # (s, v, h)
+                state = without[np.arange(len(z))[:, None], place[edit]] + added[edit]
             logits = rest(state.flatten(0, 1))
-        rows = np.repeat(owner[part], m)
-        margins[part] = task.lead(logits, rows).cpu().numpy().reshape(-1, m)
+        rows = np.repeat(owner[part], k)
+        margins[part] = task.lead(logits, rows).cpu().numpy().reshape(-1, k)
     return margins
 
 

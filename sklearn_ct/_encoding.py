@@ -186,7 +186,7 @@ class TabularEncoder(BaseEstimator):
         column = take_column(X, variable.columns[0])
         dtypes = column.dtype, variable.dtype
         if all(isinstance(dtype, pd.CategoricalDtype) for dtype in dtypes):
-            codes = column.cat.codes.to_numpy()
+            codes = column.array.codes
             # Unordered types are equal whatever their order; codes are not.
             same = dtypes[0].categories.equals(dtypes[1].categories)
             if same and (codes >= 0).all():
@@ -209,10 +209,9 @@ class TabularEncoder(BaseEstimator):
         codes = np.zeros((len(values), self.n_codes_))
         for index, slots, scaler in self._scalers if len(values) else ():
             codes[:, slots] = scaler.transform(values[:, index])
-        for j, variable in enumerate(self.variables_):
-            if not variable.is_number:
-                rows = np.flatnonzero(values[:, j] >= 0)
-                codes[rows, variable.slots.start + values[rows, j].astype(int)] = 1.0
+        chosen = values[:, ~self.numbers_].astype(int)
+        rows, which = np.nonzero(chosen >= 0)
+        codes[rows, self._starts[~self.numbers_][which] + chosen[rows, which]] = 1.0
         return codes
 
     def transform(self, X):
@@ -296,12 +295,12 @@ class TabularEncoder(BaseEstimator):
 
     def collect(self, by_code):
         """Sum what is given for each code over its variable, (n, n_variables)."""
-        starts = np.cumsum(self._sizes) - self._sizes
-        return np.add.reduceat(by_code, starts, axis=1)
+        return np.add.reduceat(by_code, self._starts, axis=1)
 
     def _lay_out(self):
         variables = self.variables_
         self._sizes = np.array([v.slots.stop - v.slots.start for v in variables])
+        self._starts = np.cumsum(self._sizes) - self._sizes
         self.numbers_ = np.array([v.is_number for v in variables], dtype=bool)
         number = np.where(self.numbers_, -1, np.cumsum(~self.numbers_) - 1)
         self.groups_ = self.spread(number)

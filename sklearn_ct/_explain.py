@@ -12,7 +12,7 @@ from sklearn_ct._bounds import Bounds
 from sklearn_ct._counterfactuals import Counterfactuals
 from sklearn_ct._link import Link
 from sklearn_ct._net import one_thread
-from sklearn_ct._recourse import Options, cost_parts, distance, find
+from sklearn_ct._recourse import Options, cost_parts, find
 from sklearn_ct._rules import Rules
 
 BLOCK = 2000
@@ -83,10 +83,10 @@ def explain_table(
     )
     bounds = Bounds.of(rules, codec, factual)
     open_ = np.flatnonzero(before.argmax(axis=1) != target) if n else np.arange(0)
-    # Blocks bound the memory, and give every process its share.
-    share = -(-len(open_) // effective_n_jobs(n_jobs)) or 1
-    size = min(BLOCK, share)
-    blocks = [open_[i : i + size] for i in range(0, len(open_), size)]
+    # Blocks bound the memory; every process gets as many, of the same size.
+    jobs = effective_n_jobs(n_jobs)
+    n_blocks = jobs * -(-len(open_) // (jobs * BLOCK))
+    blocks = [rows for rows in np.array_split(open_, n_blocks or 1) if len(rows)]
     seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
     answered = Parallel(n_jobs=n_jobs, return_as="generator")(
         delayed(_answer)(
@@ -132,10 +132,16 @@ def _answer(model, bounds, target, options, references, rows, k, seed):
     with one_thread(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         answers = [find(model, bounds, target, options, references, rows)]
+        home = model.codec.embed(bounds.factual)
+
+        def parts(answers):
+            codes = model.codec.embed(answers.values)
+            return cost_parts(model.codec, codes, home, options)
+
         closed = np.zeros(bounds.factual.shape, dtype=bool)
         for _ in range(1, k):
             # Another answer must do without the costliest change of each one so far.
-            closed |= _costliest(model.codec, bounds, answers[-1], options)
+            closed |= _costliest(parts(answers[-1]))
             narrower = bounds.freeze(closed)
             other = find(model, narrower, target, options, references, rows)
             other.reason[other.status == "infeasible"] = (
@@ -145,10 +151,7 @@ def _answer(model, bounds, target, options, references, rows, k, seed):
     values = np.stack([a.values for a in answers], axis=1)
     status = np.stack([a.status for a in answers], axis=1)
     reason = np.stack([a.reason for a in answers], axis=1)
-    cost = np.stack(
-        [distance(model.codec, a.values, bounds.factual, options) for a in answers],
-        axis=1,
-    )
+    cost = np.stack([parts(a).sum(axis=1) for a in answers], axis=1)
     order = np.argsort(
         np.where(status == "infeasible", np.inf, cost), axis=1, kind="stable"
     )
@@ -159,8 +162,7 @@ def _answer(model, bounds, target, options, references, rows, k, seed):
     )
 
 
-def _costliest(codec, bounds, answers, options):
-    parts = cost_parts(codec, answers.values, bounds.factual, options)
+def _costliest(parts):
     chosen = np.zeros(parts.shape, dtype=bool)
     np.put_along_axis(chosen, parts.argmax(axis=1)[:, None], True, axis=1)
     return chosen & (parts > 0)
@@ -201,7 +203,7 @@ def _result(
         status=status,
         reason=reason,
         probability=after[np.arange(len(target)), target],
-        cost=distance(codec, values, factual, options),
+        cost=cost_parts(codec, codes, codec.embed(factual), options).sum(axis=1),
         _features=[(v.name, v.columns) for v in codec.variables_],
         _changed=values != factual,
         _codes=codes,

@@ -45,6 +45,10 @@ class Model:
             logits = [self.module(self.tensor(block)).cpu() for block in blocks]
         return torch.cat(logits).double().numpy()
 
+    def probabilities(self, codes):
+        """Class probabilities of codes, shape (n, K)."""
+        return torch.from_numpy(self.logits_of(codes)).softmax(1).numpy()
+
     def split(self):
         """Split off the first layer, where it is linear; (None, module) else."""
         if isinstance(self.module, torch.nn.Sequential) and isinstance(

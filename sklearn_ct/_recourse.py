@@ -2,6 +2,7 @@
 
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -105,7 +106,15 @@ class _Task:
         if freeze is not None:
             bounds = bounds.freeze(freeze)
         task = (self.model, bounds, self.target[rows], self.options, self.floor)
-        return _Task(*task, self.rows[rows])
+        part = _Task(*task, self.rows[rows])
+        if "home" in vars(self):
+            part.home = self.home[rows]
+        return part
+
+    @cached_property
+    def home(self):
+        """Codes of the factuals, (n, d)."""
+        return self.codec.embed(self.bounds.factual)
 
     def run(self, references):
         """Values and statuses of all rows."""
@@ -186,10 +195,9 @@ class _Task:
             generator = deepcopy(generator).set_params(
                 **{k: v for k, v in changes.items() if k in generator.get_params()}
             )
-        home = self.codec.embed(self.bounds.factual)
         paths = generator.search(
             self.model.module,
-            self.model.tensor(home),
+            self.model.tensor(self.home),
             torch.as_tensor(self.target, device=self.model.tensor(0.0).device),
             self.bounds.constraints(self.codec),
             tau=max(self.options.tau, self.floor),
@@ -199,7 +207,7 @@ class _Task:
         values = self.codec.values(codes)
         # Not every value can be had back from its codes: where they did not move, it
         # stays.
-        still = self.codec.collect(np.abs(codes - home)) <= STILL
+        still = self.codec.collect(np.abs(codes - self.home)) <= STILL
         values = self.settle(np.where(still, self.bounds.factual, values))
         return values, self.check(values)
 
@@ -240,8 +248,7 @@ class _Task:
         """Cost, with the distance to real rows of the target class, (n,)."""
         codes = self.codec.embed(values)
         far = real.distances(codes).sum(axis=1)
-        cost = self.parts(values, self.bounds.factual).sum(axis=1)
-        return cost + PLAUSIBILITY * far
+        return self.parts(codes).sum(axis=1) + PLAUSIBILITY * far
 
     def fall_back(self, values, found, references):
         """Take the nearest training row of the class that the rules leave valid."""
@@ -269,18 +276,20 @@ class _Task:
         """Positions of the real rows, nearest first, of shape (n, len(real))."""
         # Features that no row may change do not count for the distance.
         free = self.codec.spread(~self.bounds.frozen.all(axis=0))
-        home = self.codec.embed(self.bounds.factual) * free
         there = self.codec.embed(real) * free
-        return manhattan_distances(home, there).argsort(axis=1, kind="stable")
+        return manhattan_distances(self.home * free, there).argsort(
+            axis=1, kind="stable"
+        )
 
-    def parts(self, values, factual):
-        return cost_parts(self.codec, values, factual, self.options)
+    def parts(self, codes, rows=slice(None)):
+        """Cost of each variable for codes of rows, (s, n_variables)."""
+        return cost_parts(self.codec, codes, self.home[rows], self.options)
 
     def sparsify(self, values, found):
         """Put changes back where the answer stays valid, the costliest first."""
         rows = np.flatnonzero(found)
         factual = self.bounds.factual
-        part = self.parts(values[rows], factual[rows])
+        part = self.parts(self.codec.embed(values[rows]), rows)
         changed = (values[rows] != factual[rows]) & ~self.bounds.must[rows]
         order = np.argsort(-part, axis=1, kind="stable")
         for place in range(order.shape[1]):
@@ -332,7 +341,7 @@ class _Task:
             values[~few] = free[~few]
         rows = np.flatnonzero(too_many())
         if len(rows):
-            part = self.parts(values[rows], factual[rows])
+            part = self.parts(self.codec.embed(values[rows]), rows)
             part[self.bounds.must[rows]] = np.inf
             order = np.argsort(-part, axis=1, kind="stable")
             freeze = np.ones(part.shape, dtype=bool)
@@ -347,15 +356,9 @@ class _Task:
         found &= ~too_many()
 
 
-def cost_parts(codec, values, factual, options):
-    """Contribution of each variable to the cost, shape (n, n_variables)."""
-    difference = np.abs(codec.embed(values) - codec.embed(factual))
-    return codec.collect(difference) * options.cost
-
-
-def distance(codec, values, factual, options):
-    """Weighted l1 distance in the model's input space, shape (n,)."""
-    return cost_parts(codec, values, factual, options).sum(axis=1)
+def cost_parts(codec, codes, home, options):
+    """Cost of each variable, of codes of answers and factuals, (n, n_variables)."""
+    return codec.collect(np.abs(codes - home)) * options.cost
 
 
 def _why(codec, bounds):

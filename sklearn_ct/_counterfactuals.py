@@ -1,6 +1,5 @@
 """The answer to `explain`: one row for each query and counterfactual, always."""
 
-import json
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from html import escape
@@ -8,6 +7,7 @@ from html import escape
 import numpy as np
 import pandas as pd
 
+from sklearn_ct._json import PER_ROW, dump, load
 from sklearn_ct._table import from_polars, is_polars, take_rows
 
 
@@ -38,6 +38,12 @@ class Counterfactuals:
     cost : ndarray of shape (m,)
         Distance (l1) from the factual in the model's standardised input space; a
         switched category counts 2.
+    diversity : ndarray of shape (m,)
+        Mean distance (l1, as ``cost``) to the other valid answers for the same row;
+        NaN where there is no other.
+    invalidation_rate : ndarray of shape (m,) or None
+        Share of noisy copies of the answer that are not predicted as the target; NaN
+        for infeasible rows. None unless ``explain`` was given ``noise``.
     """
 
     factuals: object
@@ -48,6 +54,8 @@ class Counterfactuals:
     reason: np.ndarray
     probability: np.ndarray
     cost: np.ndarray
+    diversity: np.ndarray
+    invalidation_rate: np.ndarray | None = None
     # For each variable: its name, the positions of its columns, whether changed.
     _features: list = field(default_factory=list)
     _changed: np.ndarray = None  # (m, n_variables)
@@ -96,14 +104,20 @@ class Counterfactuals:
         rows = np.arange(len(self))[rows]
         rows = np.atleast_1d(rows)
         per_row = ("query", "target", "status", "reason", "probability", "cost")
-        per_row += ("_changed", "_codes")
-        return Counterfactuals(
+        per_row += ("diversity", "invalidation_rate", "_changed", "_codes")
+        part = replace(
+            self,
             factuals=take_rows(self.factuals, rows),
             counterfactuals=take_rows(self.counterfactuals, rows),
-            **{name: getattr(self, name)[rows] for name in per_row},
-            _features=self._features,
-            _references=self._references,
+            **{
+                name: value[rows]
+                for name in per_row
+                if (value := getattr(self, name)) is not None
+            },
         )
+        if "implausibility" in vars(self):
+            vars(part)["implausibility"] = self.implausibility[rows]
+        return part
 
     def __iter__(self):
         return (self[i] for i in range(len(self)))
@@ -123,10 +137,13 @@ class Counterfactuals:
         -------
         DataFrame
             Columns of the input, then ``target``, ``status``, ``probability``,
-            ``cost``, ``n_changes`` and ``reason``; the index is that of the factuals.
+            ``cost``, ``n_changes``, ``reason`` and, where asked for,
+            ``invalidation_rate``; the index is that of the factuals.
         """
         frame = _as_pandas(self.counterfactuals).copy()
         outcome = ("target", "status", "probability", "cost", "n_changes", "reason")
+        if self.invalidation_rate is not None:
+            outcome += ("invalidation_rate",)
         for name in outcome:
             frame[name if name not in frame else f"{name}_"] = getattr(self, name)
         return frame
@@ -201,7 +218,8 @@ class Counterfactuals:
         Series
             ``n``; shares of the statuses; ``validity``; of the valid rows that were
             not there from the start, means of ``cost``, ``n_changes``,
-            ``implausibility`` and ``probability``.
+            ``implausibility`` and ``probability``, of ``diversity`` where a row has
+            several answers, and of ``invalidation_rate`` where asked for.
         """
         shares = {
             name: float(np.mean(self.status == name)) if len(self) else np.nan
@@ -212,36 +230,57 @@ class Counterfactuals:
             name: float(getattr(self, name)[moved].mean()) if moved.any() else np.nan
             for name in ("cost", "n_changes", "implausibility", "probability")
         }
+        if not np.isnan(self.diversity).all():
+            means["diversity"] = float(np.nanmean(self.diversity))
+        if self.invalidation_rate is not None:
+            rate = self.invalidation_rate[moved]
+            means["invalidation_rate"] = float(rate.mean()) if moved.any() else np.nan
         validity = float(self.valid.mean()) if len(self) else np.nan
         summary = {"n": len(self), "validity": validity}
         summary |= {f"share_{name}": share for name, share in shares.items()}
         return pd.Series(summary | means, dtype=float)
 
     def to_json(self):
-        """All rows as JSON text: factual, counterfactual, changes and outcome.
+        """All rows as JSON text, which `from_json` reads back.
 
         Returns
         -------
         str
+            An object with ``columns`` (names and types), ``features`` and ``rows``; a
+            row has its ``index``, ``factual``, ``counterfactual``, the features
+            ``changed`` and its outcome. Missing numbers are null.
         """
-        before, after = _as_pandas(self.factuals), _as_pandas(self.counterfactuals)
-        records = []
-        for i in range(len(self)):
-            records.append(
-                {
-                    "query": int(self.query[i]),
-                    "index": _plain(before.index[i]),
-                    "factual": _record(before, i),
-                    "counterfactual": _record(after, i),
-                    "target": _plain(self.target[i]),
-                    "status": self.status[i],
-                    "reason": self.reason[i],
-                    "probability": _plain(self.probability[i]),
-                    "cost": _plain(self.cost[i]),
-                    "n_changes": int(self.n_changes[i]),
-                }
-            )
-        return json.dumps(records, allow_nan=False)
+        outcome = {name: getattr(self, name) for name in PER_ROW}
+        if self.invalidation_rate is not None:
+            outcome["invalidation_rate"] = self.invalidation_rate
+        return dump(
+            _as_pandas(self.factuals),
+            _as_pandas(self.counterfactuals),
+            isinstance(self.factuals, np.ndarray),
+            self._features,
+            self._changed,
+            outcome,
+        )
+
+    @classmethod
+    def from_json(cls, text):
+        """Read what `to_json` wrote.
+
+        Parameters
+        ----------
+        text : str
+
+        Returns
+        -------
+        Counterfactuals
+            Equal cells, types and outcomes, in pandas frames or arrays; labels other
+            than strings, numbers and booleans come back as strings.
+        """
+        fields = load(text)
+        implausibility = fields.pop("implausibility")
+        result = cls(**fields)
+        vars(result)["implausibility"] = implausibility
+        return result
 
     def __repr__(self):
         counts = pd.Series(self.status).value_counts()
@@ -316,17 +355,3 @@ def _show(value):
     if float(value).is_integer():
         return f"{int(value):,}"
     return f"{float(value):,.4g}" if abs(value) < 1000 else f"{float(value):,.2f}"
-
-
-def _plain(value):
-    """Value that JSON knows; missing and infinite cells are null."""
-    value = value.item() if isinstance(value, np.generic) else value
-    if isinstance(value, float):
-        return value if np.isfinite(value) else None
-    if isinstance(value, str | int | None):
-        return value
-    return None if pd.isna(value) else str(value)
-
-
-def _record(frame, i):
-    return {str(name): _plain(frame.iloc[i, j]) for j, name in enumerate(frame.columns)}

@@ -10,6 +10,7 @@ from tqdm.auto import tqdm
 
 from sklearn_ct._bounds import Bounds
 from sklearn_ct._counterfactuals import Counterfactuals
+from sklearn_ct._invalidation import invalidation_rate
 from sklearn_ct._link import Link
 from sklearn_ct._net import one_thread
 from sklearn_ct._recourse import Options, cost_parts, find
@@ -37,6 +38,7 @@ def explain_table(
     effort,
     project,
     margin,
+    noise,
     random_state,
     n_jobs,
     verbose,
@@ -66,7 +68,7 @@ def explain_table(
     """
     codec = model.codec
     n = len(X)
-    _check_options(n_counterfactuals, max_changes, tau, effort, margin)
+    _check_options(n_counterfactuals, max_changes, tau, effort, margin, noise)
     call = Rules.parse(codec, mutability, domain, n_rows=n)
     rules = rules.narrow(call, codec)
     factual = codec.read(X)
@@ -124,6 +126,8 @@ def explain_table(
         values.reshape(n * k, values.shape[-1]),
         status.ravel(),
         reason.ravel(),
+        noise,
+        seed,
     )
 
 
@@ -181,6 +185,8 @@ def _result(
     values,
     status,
     reason,
+    noise,
+    seed,
 ):
     codec = model.codec
     table = codec.write(values, X, query, factual)
@@ -195,6 +201,14 @@ def _result(
         table = codec.write(values, X, query, factual)
         after = predict_proba(table)
     codes = codec.embed(values)
+    valid = status != "infeasible"
+    rate = None
+    if noise is not None:
+        rate = np.full(len(valid), np.nan)
+        with one_thread():
+            rate[valid] = invalidation_rate(
+                model, codes[valid], target[valid], noise, seed
+            )
     return Counterfactuals(
         factuals=codec.write(factual, X, query, factual),
         counterfactuals=table,
@@ -204,11 +218,27 @@ def _result(
         reason=reason,
         probability=after[np.arange(len(target)), target],
         cost=cost_parts(codec, codes, codec.embed(factual), options).sum(axis=1),
+        diversity=_diversity(codes, valid, query),
+        invalidation_rate=rate,
         _features=[(v.name, v.columns) for v in codec.variables_],
         _changed=values != factual,
         _codes=codes,
         _references={classes[k]: codec.embed(real) for k, real in references.items()},
     )
+
+
+def _diversity(codes, valid, query):
+    """Mean l1 distance of each answer to the other answers of its row, (m,)."""
+    k = np.bincount(query).max(initial=1)
+    total, others = np.zeros(len(codes)), np.zeros(len(codes))
+    for shift in range(1, k):
+        first = np.flatnonzero(query[shift:] == query[:-shift])
+        first = first[valid[first] & valid[first + shift]]
+        distance = np.abs(codes[first] - codes[first + shift]).sum(axis=1)
+        for end in (first, first + shift):
+            total[end] += distance
+            others[end] += 1
+    return np.divide(total, others, out=np.full(len(codes), np.nan), where=others > 0)
 
 
 def _targets(target, classes, probability):
@@ -254,7 +284,7 @@ def _costs(feature_costs, codec):
     return costs
 
 
-def _check_options(n_counterfactuals, max_changes, tau, effort, margin):
+def _check_options(n_counterfactuals, max_changes, tau, effort, margin, noise):
     def whole(value):
         return isinstance(value, Integral) and not isinstance(value, bool)
 
@@ -282,4 +312,9 @@ def _check_options(n_counterfactuals, max_changes, tau, effort, margin):
         raise ValueError(
             "The 'margin' parameter of explain must be a finite number, zero or "
             f"greater. Got {margin!r} instead."
+        )
+    if noise is not None and (not isinstance(noise, Real) or not 0 < noise < np.inf):
+        raise ValueError(
+            "The 'noise' parameter of explain must be None or a finite number greater "
+            f"than zero. Got {noise!r} instead."
         )

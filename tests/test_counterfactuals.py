@@ -69,6 +69,7 @@ def made(**parts):
         "reason": np.array(["", "", "no feature may change", ""], dtype=object),
         "probability": np.array([0.75, 0.9, 0.1, 0.6]),
         "cost": np.array([3.0, 0.0, 0.0, 2.0]),
+        "diversity": np.full(4, np.nan),
         "_features": [("income", (0,)), ("job", (1,))],
         "_changed": np.array([[1, 1], [0, 0], [0, 0], [0, 1]], dtype=bool),
         "_codes": np.zeros((4, 2)),
@@ -283,7 +284,7 @@ def test_arrays_without_names():
     assert sentence.split(" from ")[0].lower() in {
         f"{verb} column {j}" for verb in ("raise", "lower") for j in (0, 1)
     }
-    records = json.loads(result.to_json())
+    records = json.loads(result.to_json())["rows"]
     assert records[0]["factual"] == {"0": X[0, 0], "1": X[0, 1]}
     assert "<b>" in result._repr_html_()
     np.testing.assert_array_equal(result[2].factuals, X[2:3])
@@ -306,7 +307,7 @@ def test_evaluate(result):
 
 
 def test_to_json(result, asked):
-    records = json.loads(result.to_json())
+    records = json.loads(result.to_json())["rows"]
     assert len(records) == 12
     for i, record in enumerate(records):
         assert record["query"] == i
@@ -339,11 +340,12 @@ def test_to_json_of_every_type():
             "date": pd.to_datetime(["2020-01-01", None]),
         }
     )
-    per_row = ["query", "target", "status", "reason", "cost", "_changed", "_codes"]
+    per_row = ["query", "target", "status", "reason", "cost", "diversity"]
+    per_row += ["_changed", "_codes"]
     parts = {name: getattr(made(), name)[:2] for name in per_row}
     parts["probability"] = np.array([0.5, np.nan])
     text = made(factuals=cells, counterfactuals=cells, **parts).to_json()
-    first, second = json.loads(text, parse_constant=pytest.fail)
+    first, second = json.loads(text, parse_constant=pytest.fail)["rows"]
     assert first["factual"] == {
         "int": 1,
         "float": 0.5,
@@ -381,6 +383,41 @@ def test_html():
     assert "<a>" not in html
 
 
+def assert_same(again, result):
+    pd.testing.assert_frame_equal(
+        pd.DataFrame(again.factuals), pd.DataFrame(result.factuals)
+    )
+    assert type(again.factuals) is type(result.factuals)
+    pd.testing.assert_frame_equal(again.to_frame(), result.to_frame())
+    pd.testing.assert_frame_equal(again.changes(), result.changes())
+    pd.testing.assert_series_equal(again.evaluate(), result.evaluate())
+    for name in MEMBERS:
+        np.testing.assert_array_equal(getattr(again, name), getattr(result, name))
+    for i in range(len(result)):
+        assert again.describe(i) == result.describe(i)
+
+
+def test_json_comes_back(result, clf, asked):
+    for one in (
+        result,
+        result[::-2],
+        clf.explain(asked, n_counterfactuals=2, noise=0.1),
+    ):
+        again = Counterfactuals.from_json(one.to_json())
+        assert_same(again, one)
+        assert_same(again[1:4], one[1:4])
+        assert again.to_json() == one.to_json()
+
+
+def test_json_of_arrays_and_blocks_comes_back():
+    X, y = make_moons(200, random_state=0)
+    X = np.column_stack([X, X[:, 0] > 0, X[:, 0] <= 0])
+    clf = CounterfactualTrainedClassifier(max_epochs=3, random_state=0).fit(X, y)
+    result = clf.explain(X[:8])
+    assert (2, 3) in [name for name, _ in result._features]
+    assert_same(Counterfactuals.from_json(result.to_json()), result)
+
+
 def test_html_of_many_rows(result):
     html = result[np.arange(60) % 12]._repr_html_()
     assert html.count("<tr>") == 51
@@ -388,12 +425,13 @@ def test_html_of_many_rows(result):
 
 
 def test_implausibility_is_the_metric(result, clf, loans):
-    assert "implausibility" not in vars(result[:])
     codes = clf.encode(result.counterfactuals)
     real = result._references["approved"]
     expected = implausibility_distance(codes, real, average=False)
     np.testing.assert_allclose(result.implausibility, expected)
     assert "implausibility" in vars(result)
+    part = result[2:5]
+    np.testing.assert_array_equal(part.implausibility, result.implausibility[2:5])
     X, y = loans
     np.testing.assert_allclose(
         np.sort(real, axis=0),
@@ -402,7 +440,8 @@ def test_implausibility_is_the_metric(result, clf, loans):
 
 
 def test_arrays_are_read_only(result):
-    for name in ("query", "target", "status", "reason", "probability", "cost"):
+    names = ("query", "target", "status", "reason", "probability", "cost", "diversity")
+    for name in names:
         with pytest.raises(ValueError, match="read-only"):
             getattr(result, name)[0] = 0
     with pytest.raises(AttributeError):
@@ -426,7 +465,8 @@ def test_no_rows(clf, result, asked):
         assert list(none) == []
         assert none.to_frame().shape == (0, 18)
         assert len(none.changes()) == 0
-        assert json.loads(none.to_json()) == []
+        assert json.loads(none.to_json())["rows"] == []
+        assert len(Counterfactuals.from_json(none.to_json())) == 0
         assert none.implausibility.shape == (0,)
         assert none.n_changes.shape == (0,)
         assert none.evaluate()["n"] == 0
@@ -440,7 +480,19 @@ def test_several_for_each_row(clf, asked):
     np.testing.assert_array_equal(result.query, np.repeat(np.arange(12), 3))
     pd.testing.assert_frame_equal(result.factuals, asked.iloc[result.query])
     assert "of 12 rows" in repr(result)
-    assert json.loads(result.to_json())[4]["query"] == 1
+    assert json.loads(result.to_json())["rows"][4]["query"] == 1
+    # Diversity, by brute force.
+    codes = clf.encode(result.counterfactuals)
+    for i in range(36):
+        others = result.valid & (result.query == result.query[i])
+        others[i] = False
+        expected = np.nan
+        if result.valid[i] and others.any():
+            expected = np.abs(codes[others] - codes[i]).sum(axis=1).mean()
+        np.testing.assert_allclose(result.diversity[i], expected)
+    several = result.evaluate()["diversity"]
+    assert several == pytest.approx(np.nanmean(result.diversity))
+    assert several > 0
 
 
 def test_polars(clf, asked):
@@ -452,6 +504,6 @@ def test_polars(clf, asked):
     result = clf.explain(X)
     assert isinstance(result[:3].counterfactuals, polars.DataFrame)
     assert list(result.to_frame().columns)[:2] == names
-    assert len(json.loads(result.to_json())) == 12
+    assert len(json.loads(result.to_json())["rows"]) == 12
     assert result.n_changes.sum() == len(result.changes())
     assert result._repr_html_().count("<tr>") == 13

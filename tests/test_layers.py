@@ -20,19 +20,22 @@ LAYERS = [
     ["_explain", "_training", "_pipeline_rules"],
     ["_recourse", "_rules", "_validation", "_inversion", "_counterfactuals"],
     ["_bounds", "_edits", "_encoding", "_net", "generators"],
-    ["metrics._attribution", "metrics._violations", "_search", "_variables", "_link"],
+    ["metrics._attribution", "metrics._neighbors", "metrics._violations"],
+    ["_search", "_vae", "_variables", "_link"],
     ["metrics._actionability", "metrics._plausibility", "metrics._robustness"],
     [
         "datasets._fetch",
         "datasets._synthetic",
         "_compat",
         "_table",
+        "_invalidation",
+        "_json",
         "_model",
         "_scaling",
     ],
     ["losses", "_constraints", "_module"],
 ]
-CORE = {"losses", "_search", "_constraints", "_module"}
+CORE = {"losses", "_search", "_constraints", "_module", "_vae"}
 # Packages that only these files may import.
 RESERVED = {"skorch": {"_net"}, "matplotlib": set()}
 

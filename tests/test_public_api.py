@@ -15,11 +15,13 @@ from sklearn_ct import Counterfactuals, CounterfactualTrainedClassifier
 
 NAMES = {
     "sklearn_ct": "CounterfactualTrainedClassifier explain Counterfactuals",
-    "sklearn_ct.generators": "Generic ECCCo",
+    "sklearn_ct.generators": "Generic ECCCo REVISE",
     "sklearn_ct.metrics": (
         "implausibility_distance relative_implausibility mmd_distance "
+        "ynn_score inlier_score nearest_target_distance "
         "counterfactual_cost validity_score sparsity redundancy constraint_violations "
-        "fgsm pgd robust_accuracy_score integrated_gradients protected_sensitivity "
+        "fgsm pgd robust_accuracy_score robust_accuracy_curve integrated_gradients "
+        "protected_sensitivity "
         "neg_implausibility_scorer neg_mmd_scorer neg_cost_scorer validity_scorer "
         "robust_accuracy_scorer make_recourse_scorer recourse_scoring "
         "most_plausible_within"
@@ -73,6 +75,7 @@ EXPLAIN = {
     "effort": "full",
     "project": None,
     "margin": 0.0,
+    "noise": None,
     "random_state": None,
     "n_jobs": None,
     "verbose": 0,

@@ -1,0 +1,143 @@
+"""Counterfactuals as JSON text, and back."""
+
+import json
+
+import numpy as np
+import pandas as pd
+
+# One value for each row, under the same name in the text and in the object.
+PER_ROW = (
+    "query",
+    "target",
+    "status",
+    "reason",
+    "probability",
+    "cost",
+    "implausibility",
+    "diversity",
+)
+
+
+def dump(before, after, array, features, changed, outcome):
+    """Text of tables and outcomes.
+
+    Parameters
+    ----------
+    before, after : DataFrame of shape (m, n_columns)
+        Factuals and counterfactuals.
+    array : bool
+        Whether they stand for arrays.
+    features : list of (name, positions of its columns)
+    changed : boolean ndarray of shape (m, n_features)
+    outcome : dict
+        An array of shape (m,) for each name.
+
+    Returns
+    -------
+    str
+    """
+    names = [str(name) for name, _ in features]
+    columns = {name: [_plain(v) for v in value] for name, value in outcome.items()}
+    tables = {"factual": _records(before), "counterfactual": _records(after)}
+    rows = [
+        {
+            "index": _plain(before.index[i]),
+            **{name: table[i] for name, table in tables.items()},
+            "changed": [names[j] for j in np.flatnonzero(changed[i])],
+            **{name: value[i] for name, value in columns.items()},
+            "n_changes": int(changed[i].sum()),
+        }
+        for i in range(len(before))
+    ]
+    head = {
+        "container": "array" if array else "frame",
+        "index_name": _plain(before.index.name),
+        "columns": [_schema(before.iloc[:, j]) for j in range(before.shape[1])],
+        "features": [
+            {
+                "name": list(name) if isinstance(name, tuple) else _plain(name),
+                "columns": c,
+            }
+            for name, c in ((name, list(map(int, c))) for name, c in features)
+        ],
+    }
+    return json.dumps(head | {"rows": rows}, allow_nan=False)
+
+
+def load(text):
+    """Parts of `Counterfactuals` from what `dump` wrote, as a dict of its fields."""
+    head = json.loads(text)
+    rows = head["rows"]
+    index = pd.Index([row["index"] for row in rows], name=head["index_name"])
+    fields = {}
+    for name in ("factual", "counterfactual"):
+        table = pd.DataFrame(
+            {
+                j: _typed([row[name][str(column["name"])] for row in rows], column)
+                for j, column in enumerate(head["columns"])
+            }
+        )
+        table.columns = [column["name"] for column in head["columns"]]
+        table.index = index
+        array = head["container"] == "array"
+        fields[f"{name}s"] = table.to_numpy() if array else table
+    for name in (*PER_ROW, "invalidation_rate"):
+        if not rows or name in rows[0]:
+            fields[name] = _array([row[name] for row in rows])
+    fields["_features"] = [
+        (
+            tuple(f["name"]) if isinstance(f["name"], list) else f["name"],
+            tuple(f["columns"]),
+        )
+        for f in head["features"]
+    ]
+    names = [str(name) for name, _ in fields["_features"]]
+    fields["_changed"] = np.array(
+        [[name in row["changed"] for name in names] for row in rows], dtype=bool
+    ).reshape(len(rows), len(names))
+    return fields
+
+
+def _records(frame):
+    """Cells of each row by the name of their column."""
+    cells = [[_plain(v) for v in frame.iloc[:, j]] for j in range(frame.shape[1])]
+    names = [str(name) for name in frame.columns]
+    return [dict(zip(names, row, strict=True)) for row in zip(*cells, strict=True)]
+
+
+def _schema(column):
+    name = _plain(column.name)
+    if not isinstance(column.dtype, pd.CategoricalDtype):
+        return {"name": name, "dtype": str(column.dtype)}
+    categories = [_plain(label) for label in column.dtype.categories]
+    ordered = bool(column.dtype.ordered)
+    return {
+        "name": name,
+        "dtype": "category",
+        "categories": categories,
+        "ordered": ordered,
+    }
+
+
+def _typed(cells, column):
+    if column["dtype"] == "category":
+        return pd.Categorical(cells, column["categories"], ordered=column["ordered"])
+    return pd.Series(cells, dtype=object).astype(column["dtype"])
+
+
+def _array(values):
+    """Numbers as numbers, missing ones as NaN; the rest as objects."""
+    if all(v is None or (isinstance(v, int | float) and v is not True) for v in values):
+        whole = all(isinstance(v, int) for v in values)
+        return np.array(values, dtype=int if whole and values else float)
+    return np.array(values, dtype=object)
+
+
+def _plain(value):
+    """Value that JSON knows; missing and infinite cells are null."""
+    value = value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, float):
+        return value if np.isfinite(value) else None
+    if isinstance(value, str | int | None):
+        return value
+    return None if pd.isna(value) else str(value)

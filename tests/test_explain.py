@@ -193,6 +193,25 @@ def test_no_rows_and_one_row(clf, asked):
     check_honest(clf, asked[:1], one)
 
 
+def test_a_hundred_thousand_rows(clf, loans):
+    X = loans[0]
+    there = clf.predict(X) == "approved"
+    asked = X[~there].sample(2_000, replace=True, random_state=0)
+    filled = X[there].sample(98_000, replace=True, random_state=0)
+    every = pd.concat([asked, filled]).sample(frac=1, random_state=0)
+    every = every.reset_index(drop=True)
+    result = clf.explain(every, "approved")
+    assert len(result) == 100_000
+    open_ = clf.predict(every) == "rejected"
+    np.testing.assert_array_equal(result.status == "already", ~open_)
+    assert (clf.predict(result.counterfactuals) == "approved")[result.valid].all()
+    some = np.flatnonzero(open_)[::50]
+    pd.testing.assert_frame_equal(
+        clf.explain(every.iloc[some], "approved").counterfactuals,
+        result.counterfactuals.iloc[some],
+    )
+
+
 @pytest.mark.parametrize("effort", ["walk", "full"])
 def test_alone_as_in_a_batch(clf, loans, effort):
     X = loans[0][:200]

@@ -15,6 +15,7 @@ from sklearn_ct._link import Link
 from sklearn_ct._net import one_thread
 from sklearn_ct._recourse import Options, cost_parts, find
 from sklearn_ct._rules import Rules
+from sklearn_ct._table import take_rows
 
 BLOCK = 2000
 
@@ -72,7 +73,7 @@ def explain_table(
     call = Rules.parse(codec, mutability, domain, n_rows=n)
     rules = rules.narrow(call, codec)
     factual = codec.read(X)
-    before = predict_proba(X) if n else np.empty((0, len(classes)))
+    before = _predict(predict_proba, X, classes)
     target = _targets(target, classes, before)
     options = Options(
         generator=generator,
@@ -83,7 +84,6 @@ def explain_table(
         margin=float(margin),
         link=None if project is None else Link(project, codec, rules, X, factual),
     )
-    bounds = Bounds.of(rules, codec, factual)
     open_ = np.flatnonzero(before.argmax(axis=1) != target) if n else np.arange(0)
     # Blocks bound the memory; every process gets as many, of the same size.
     jobs = effective_n_jobs(n_jobs)
@@ -93,7 +93,7 @@ def explain_table(
     answered = Parallel(n_jobs=n_jobs, return_as="generator")(
         delayed(_answer)(
             model,
-            bounds.take(rows),
+            Bounds.of(rules.take(rows), codec, factual[rows]),
             target[rows],
             options,
             references,
@@ -190,7 +190,7 @@ def _result(
 ):
     codec = model.codec
     table = codec.write(values, X, query, factual)
-    after = predict_proba(table) if len(table) else np.empty((0, len(classes)))
+    after = _predict(predict_proba, table, classes)
     # What users would call has the last word.
     failed = (after.argmax(axis=1) != target) & (status != "infeasible")
     if failed.any():
@@ -199,7 +199,7 @@ def _result(
         status[failed] = "infeasible"
         reason[failed] = "the answer found is not predicted as the target"
         table = codec.write(values, X, query, factual)
-        after = predict_proba(table)
+        after = _predict(predict_proba, table, classes)
     codes = codec.embed(values)
     valid = status != "infeasible"
     rate = None
@@ -217,7 +217,7 @@ def _result(
         status=status,
         reason=reason,
         probability=after[np.arange(len(target)), target],
-        cost=cost_parts(codec, codes, codec.embed(factual), options).sum(axis=1),
+        cost=_costs_of(codec, codes, factual, options),
         diversity=_diversity(codes, valid, query),
         invalidation_rate=rate,
         _features=[(v.name, v.columns) for v in codec.variables_],
@@ -225,6 +225,25 @@ def _result(
         _codes=codes,
         _references={classes[k]: codec.embed(real) for k, real in references.items()},
     )
+
+
+def _predict(predict_proba, table, classes):
+    """Class probabilities of a table, in blocks of bounded memory."""
+    parts = [
+        predict_proba(take_rows(table, slice(start, start + BLOCK)))
+        for start in range(0, len(table), BLOCK)
+    ]
+    return np.concatenate(parts) if parts else np.empty((0, len(classes)))
+
+
+def _costs_of(codec, codes, factual, options):
+    """Cost of each answer, (m,), in blocks of bounded memory."""
+    cost = np.empty(len(codes))
+    for start in range(0, len(codes), BLOCK):
+        part = slice(start, start + BLOCK)
+        home = codec.embed(factual[part])
+        cost[part] = cost_parts(codec, codes[part], home, options).sum(axis=1)
+    return cost
 
 
 def _diversity(codes, valid, query):

@@ -85,6 +85,15 @@ class Rules:
             rules = _parse_domain(rules, encoder, by_column)
         return rules._check(encoder)
 
+    def take(self, rows):
+        """Restrict to some rows of the call."""
+        return Rules(
+            **{
+                name: value[rows] if len(value) > 1 else value
+                for name, value in vars(self).items()
+            }
+        )
+
     def narrow(self, other, encoder):
         """Both sets of rules at once; neither loosens the other."""
         lower = np.maximum(self.lower, other.lower)

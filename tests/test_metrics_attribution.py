@@ -4,6 +4,8 @@ import pytest
 import torch
 from torch import nn
 
+from sklearn_ct import CounterfactualTrainedClassifier
+from sklearn_ct.datasets import make_loan_applications
 from sklearn_ct.metrics import _attribution, integrated_gradients, protected_sensitivity
 
 
@@ -94,6 +96,27 @@ def test_attributions_of_a_linear_model_are_exact(X, baseline, n_steps):
         make_linear(weights), X, 1, baseline=baseline, n_steps=n_steps
     )
     np.testing.assert_allclose(g, (X - baseline) * weights[1], rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("activation", [nn.Tanh, nn.ReLU])
+@pytest.mark.parametrize("n_steps", [5, 50])
+def test_attributions_are_those_of_captum(X, activation, n_steps):
+    attr = pytest.importorskip(
+        "captum.attr", reason="captum, the other implementation, is not installed"
+    )
+    module = make_module(activation=activation).eval()
+    target = np.array([0, 3, 1, 2, 0, 3, 1, 1, 2])
+    baseline = np.random.default_rng(1).uniform(-1, 1, size=X.shape)
+    expected = attr.IntegratedGradients(module).attribute(
+        torch.tensor(X),
+        baselines=torch.tensor(baseline),
+        target=torch.tensor(target),
+        n_steps=n_steps,
+        method="gausslegendre",
+    )
+    g = integrated_gradients(module, X, target, baseline=baseline, n_steps=n_steps)
+    # Captum rounds its quadrature weights to single precision.
+    np.testing.assert_allclose(g, expected.detach().numpy(), rtol=0, atol=1e-8)
 
 
 def test_the_uniform_baseline_is_drawn_for_each_row_from_minus_1_to_1():
@@ -188,6 +211,38 @@ def test_sensitivity_of_several_features_is_their_mean():
     assert both == pytest.approx(np.mean(each))
 
 
+def test_sensitivity_of_columns():
+    X, y = make_loan_applications(120, random_state=0)
+    dummies = pd.get_dummies(X.pop("housing"), prefix="housing").astype(float)
+    X = pd.concat([X, dummies], axis=1)
+    clf = CounterfactualTrainedClassifier(
+        hidden_layer_sizes=(8,), max_epochs=1, n_counterfactuals=0, random_state=0
+    ).fit(X, y)
+    codes = pd.DataFrame(clf.encode(X))
+    options = {"n_bootstrap": 1, "n_rows": 40}
+
+    def by_positions(places):
+        return np.mean([protected_sensitivity(clf, X, d, **options) for d in places])
+
+    # Where each column is among the codes, found by what the codes hold.
+    (age,) = (d for d in codes if abs(np.corrcoef(codes[d], X["age"])[0, 1]) > 0.999)
+    purposes = [(X["purpose"] == name) for name in sorted(X["purpose"].unique())]
+    purpose = [next(d for d in codes if (codes[d] == p).all()) for p in purposes]
+    first = next(d for d in codes if (codes[d] == dummies.iloc[:, 0]).all())
+    for feature, expected in [
+        ("age", by_positions([age])),
+        (["age"], by_positions([age])),
+        ("purpose", by_positions(purpose)),
+        (dummies.columns[0], by_positions([first])),
+        # Columns count alike, however many codes they have.
+        (["age", "purpose"], (by_positions([age]) + by_positions(purpose)) / 2),
+    ]:
+        value = protected_sensitivity(clf, X, feature, **options)
+        assert value == pytest.approx(expected, abs=1e-6)
+    with pytest.raises(ValueError, match="Unknown column 'agee'. Did you mean 'age'"):
+        protected_sensitivity(clf, X, ["agee"], **options)
+
+
 def test_sensitivity_repeats_with_its_seed(X):
     module = make_module()
     options = {"n_bootstrap": 3, "n_rows": 10}
@@ -267,7 +322,7 @@ ROWS = [[0.0, 1.0], [2.0, 3.0]]
         (
             lambda: protected_sensitivity(nn.Linear(1, 2), [[1.0]], 0),
             ValueError,
-            "two at least. Got 0 with 1 features",
+            "two at least, .* Got 0 with 1 features",
         ),
         (
             lambda: protected_sensitivity(MODULE, ROWS, 0, n_bootstrap=0),

@@ -4,7 +4,13 @@ import pytest
 import torch
 from torch import nn
 
-from sklearn_ct.metrics import fgsm, pgd, robust_accuracy_score
+from sklearn_ct.metrics import (
+    _robustness,
+    fgsm,
+    pgd,
+    robust_accuracy_curve,
+    robust_accuracy_score,
+)
 
 
 def make_module(n_features=3, n_classes=4, dropout=0.0, seed=0):
@@ -149,6 +155,42 @@ def test_robust_accuracy_has_a_closed_form_for_a_linear_model(attack):
         assert score == pytest.approx((signed > 3 * epsilon).mean(), abs=1e-9)
 
 
+@pytest.mark.parametrize("attack", ["fgsm", "pgd"])
+@pytest.mark.parametrize("chunk", [1, 100, 2**22])
+def test_the_curve_is_the_accuracy_of_each_attack(attack, chunk, monkeypatch):
+    rng = np.random.default_rng(3)
+    X, y = rng.normal(size=(60, 3)), rng.integers(4, size=60)
+    module = make_module(dropout=0.5)
+    epsilons = [0.3, 0.0, 0.05, 1.0]
+    attacks = {
+        "fgsm": fgsm,
+        "pgd": lambda *args, **kwargs: pgd(*args, **kwargs, random_state=5),
+    }
+    expected = []
+    for epsilon in epsilons:
+        attacked = attacks[attack](module, X, y, epsilon=epsilon)
+        with torch.no_grad():
+            predicted = module.eval()(torch.tensor(attacked)).argmax(1).numpy()
+        expected.append((predicted == y).mean())
+        score = robust_accuracy_score(
+            module, X, y, epsilon=epsilon, attack=attack, random_state=5
+        )
+        assert score == pytest.approx(expected[-1])
+    assert len(set(expected)) > 2
+    monkeypatch.setattr(_robustness, "_CHUNK", chunk)
+    accuracies, given = robust_accuracy_curve(
+        module, X, y, epsilons=epsilons, attack=attack, random_state=5
+    )
+    np.testing.assert_allclose(accuracies, expected)
+    np.testing.assert_array_equal(given, epsilons)
+
+
+def test_the_curve_spans_the_range_of_the_paper(data):
+    accuracies, epsilons = robust_accuracy_curve(make_module(), *data)
+    np.testing.assert_allclose(epsilons, np.arange(11) / 100)
+    assert accuracies.shape == (11,)
+
+
 @pytest.mark.parametrize(
     "attack", [fgsm, lambda *args: pgd(*args, random_state=0)], ids=["fgsm", "pgd"]
 )
@@ -207,9 +249,10 @@ def test_a_classifier_takes_its_own_rows_and_labels(data):
         rtol=1e-4,
     )
     for attack in ("fgsm", "pgd"):
-        assert robust_accuracy_score(
-            classifier, frame, labels[y], attack=attack
-        ) == robust_accuracy_score(module, X, y, attack=attack)
+        np.testing.assert_array_equal(
+            robust_accuracy_curve(classifier, frame, labels[y], attack=attack),
+            robust_accuracy_curve(module, X, y, attack=attack),
+        )
 
 
 def test_a_module_with_a_method_called_encode_is_a_module(data):
@@ -253,6 +296,14 @@ def test_errors(attack, args, options, error, message):
         (
             lambda: robust_accuracy_score(MODULE, X, Y, attack="cw"),
             "must be 'fgsm' or 'pgd'. Got 'cw' instead",
+        ),
+        (
+            lambda: robust_accuracy_curve(MODULE, X, Y, epsilons=[0.1, -0.1]),
+            "epsilon == -0.1, must be >= 0",
+        ),
+        (
+            lambda: robust_accuracy_curve(MODULE, X, Y, epsilons=0.1),
+            "should be a 1d array",
         ),
     ],
 )

@@ -15,12 +15,22 @@ from sklearn_ct.metrics._attribution import (
     integrated_gradients,
     protected_sensitivity,
 )
+from sklearn_ct.metrics._neighbors import (
+    inlier_score,
+    nearest_target_distance,
+    ynn_score,
+)
 from sklearn_ct.metrics._plausibility import (
     implausibility_distance,
     mmd_distance,
     relative_implausibility,
 )
-from sklearn_ct.metrics._robustness import fgsm, pgd, robust_accuracy_score
+from sklearn_ct.metrics._robustness import (
+    fgsm,
+    pgd,
+    robust_accuracy_curve,
+    robust_accuracy_score,
+)
 from sklearn_ct.metrics._scorers import (
     make_recourse_scorer,
     most_plausible_within,
@@ -38,10 +48,12 @@ __all__ = [
     "counterfactual_cost",
     "fgsm",
     "implausibility_distance",
+    "inlier_score",
     "integrated_gradients",
     "make_recourse_scorer",
     "mmd_distance",
     "most_plausible_within",
+    "nearest_target_distance",
     "neg_cost_scorer",
     "neg_implausibility_scorer",
     "neg_mmd_scorer",
@@ -50,9 +62,11 @@ __all__ = [
     "recourse_scoring",
     "redundancy",
     "relative_implausibility",
+    "robust_accuracy_curve",
     "robust_accuracy_score",
     "robust_accuracy_scorer",
     "sparsity",
     "validity_score",
     "validity_scorer",
+    "ynn_score",
 ]

@@ -100,9 +100,11 @@ def protected_sensitivity(
         As in :func:`fgsm`.
     X : array-like of shape (n_samples, n_features)
         Rows as the callable takes them, or as the classifier does.
-    feature : int or list of int
-        Position of the protected feature among those that the network sees (two at
-        least), or of several whose sensitivities are averaged.
+    feature : int, str or list
+        The protected feature, or several whose sensitivities are averaged: positions
+        among the features that the network sees, of which there must be two at least;
+        or, for a classifier that was fitted to a frame, names of its columns. The
+        sensitivity to a category is the mean over its one-hot features.
     target : label or array-like of shape (n_samples,), default=None
         Class whose logit is attributed. None: the class predicted for each row.
     n_bootstrap : int, default=100
@@ -123,8 +125,8 @@ def protected_sensitivity(
     Raises
     ------
     ValueError
-        If a number is not positive, `feature` is no position, or a class is none of
-        the model's.
+        If a number is not positive, `feature` is no position and no column, or a
+        class is none of the model's.
 
     Notes
     -----
@@ -157,18 +159,7 @@ def protected_sensitivity(
     rng = check_random_state(random_state)
     with _logits(model, X) as (logits, x, classes):
         n_samples, n_features = x.shape
-        protected = np.atleast_1d(feature)
-        if (
-            n_features < 2
-            or not protected.size
-            or protected.dtype.kind not in "iu"
-            or not ((protected >= 0) & (protected < n_features)).all()
-        ):
-            raise ValueError(
-                "The 'feature' parameter of protected_sensitivity must be positions of "
-                "features that the network sees, of which there must be two at least. "
-                f"Got {feature!r} with {n_features} features."
-            )
+        weights = x.new_tensor(_weights(feature, model, n_features))
         index = _class_index(target, "target", logits, x, classes)
         rounds = np.empty(n_bootstrap)
         for i in range(n_bootstrap):
@@ -176,11 +167,40 @@ def protected_sensitivity(
             start = _baseline("uniform", x[rows], rng)
             g = _integrate(logits, x[rows], start, index[rows], n_steps)
             low, high = g.aminmax(dim=1, keepdim=True)
-            share = g[:, protected]
-            share = share.abs() if n_features == 2 else share - low
+            share = g.abs() if n_features == 2 else g - low
             share = torch.where(high > low, share / (high - low), 0.0)
-            rounds[i] = share.double().mean().item()
+            rounds[i] = (share @ weights).double().mean().item()
     return float(np.median(rounds))
+
+
+def _weights(feature, model, n_features):
+    """Weight of each feature of the network in the mean over the protected ones."""
+    protected = feature if isinstance(feature, list | tuple | np.ndarray) else [feature]
+    encoder = getattr(model, "encoder_", None)
+    places = [_places(entry, encoder, n_features) for entry in protected]
+    if n_features < 2 or not places or not all(map(len, places)):
+        raise ValueError(
+            "The 'feature' parameter of protected_sensitivity must be positions of "
+            "features that the network sees, of which there must be two at least, or "
+            "columns of the frame that a classifier was fitted to. "
+            f"Got {feature!r} with {n_features} features."
+        )
+    weights = np.zeros(n_features)
+    for place in places:
+        weights[place] += 1 / len(place) / len(places)
+    return weights
+
+
+def _places(entry, encoder, n_features):
+    """Features of the network that stand for a position or a column."""
+    if isinstance(entry, str) and encoder is not None:
+        variable = encoder.variables_[encoder.variable_of(entry)]
+        codes = np.arange(variable.slots.start, variable.slots.stop)
+        # A column of a one-hot block is one of its codes.
+        column = variable.columns.index(encoder.position(entry))
+        return codes[[column]] if variable.is_block else codes
+    is_position = isinstance(entry, Integral) and not isinstance(entry, bool)
+    return [entry] if is_position and 0 <= entry < n_features else []
 
 
 def _baseline(baseline, x, rng):

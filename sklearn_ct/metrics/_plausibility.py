@@ -87,14 +87,9 @@ def implausibility_distance(
     X_counterfactual, X_reference = _check_pair(X_counterfactual, X_reference)
     if n_neighbors is not None:
         check_scalar(n_neighbors, "n_neighbors", Integral, min_val=1)
-    if (target is None) != (y_reference is None):
-        raise ValueError(
-            "The 'target' and 'y_reference' parameters of implausibility_distance must "
-            "be given together, or neither of them."
-        )
-    if target is not None:
-        target = _check_target(target, X_counterfactual)
-        y_reference = _check_labels(y_reference, X_reference, target, "X_reference")
+    target, y_reference = _check_classes(
+        target, y_reference, X_counterfactual, X_reference, "implausibility_distance"
+    )
     distance = np.empty(len(X_counterfactual))
     for _, asked, real in _by_class(target, y_reference):
         distance[asked] = _nearest_mean(
@@ -354,6 +349,19 @@ def _check_target(target, X_counterfactual):
     target = column_or_1d(target)
     check_consistent_length(target, X_counterfactual)
     return target
+
+
+def _check_classes(target, y_reference, X_counterfactual, X_reference, caller):
+    """Validate targets and the classes of the reference rows: both given, or none."""
+    if (target is None) != (y_reference is None):
+        raise ValueError(
+            f"The 'target' and 'y_reference' parameters of {caller} must be given "
+            "together, or neither of them."
+        )
+    if target is None:
+        return None, None
+    target = _check_target(target, X_counterfactual)
+    return target, _check_labels(y_reference, X_reference, target, "X_reference")
 
 
 def _check_labels(y, X, target, name):

@@ -20,6 +20,9 @@ from sklearn.utils import (
 )
 from sklearn.utils.multiclass import unique_labels
 
+# Numbers in the inputs of one forward pass: 16 MB.
+_CHUNK = 2**22
+
 
 def fgsm(model, X, y, *, epsilon=0.1):
     r"""Attack rows with the fast gradient sign method.
@@ -71,7 +74,8 @@ def fgsm(model, X, y, *, epsilon=0.1):
     check_scalar(epsilon, "epsilon", Real, min_val=0)
     with _logits(model, X) as (logits, x, classes):
         index = _class_index(y, "y", logits, x, classes)
-        return (x + epsilon * _loss_gradient(logits, x, index).sign()).numpy(force=True)
+        sign = _loss_gradient(logits, x, index).sign()
+        return (x + epsilon * sign).numpy(force=True)
 
 
 def pgd(model, X, y, *, epsilon=0.1, step_size=0.01, max_iter=40, random_state=None):
@@ -132,12 +136,8 @@ def pgd(model, X, y, *, epsilon=0.1, step_size=0.01, max_iter=40, random_state=N
     rng = check_random_state(random_state)
     with _logits(model, X) as (logits, x, classes):
         index = _class_index(y, "y", logits, x, classes)
-        low, high = x - epsilon, x + epsilon
-        start = x + x.new_tensor(rng.uniform(-epsilon, epsilon, x.shape))
-        attacked = start.clamp(low, high)
-        for _ in range(max_iter):
-            gradient = _loss_gradient(logits, attacked, index)
-            attacked = (attacked + step_size * gradient.sign()).clamp(low, high)
+        start = x.new_tensor(rng.uniform(-1, 1, x.shape))
+        attacked = _walk(logits, x, index, epsilon, start, step_size, max_iter)
         return attacked.numpy(force=True)
 
 
@@ -189,19 +189,112 @@ def robust_accuracy_score(model, X, y, *, epsilon=0.1, attack="fgsm", random_sta
     >>> robust_accuracy_score(lambda x: x @ weights, [[0.05], [0.5]], [0, 0])
     0.5
     """
-    if attack == "fgsm":
-        attacked = fgsm(model, X, y, epsilon=epsilon)
-    elif attack == "pgd":
-        attacked = pgd(model, X, y, epsilon=epsilon, random_state=random_state)
-    else:
+    accuracy, _ = robust_accuracy_curve(
+        model, X, y, epsilons=[epsilon], attack=attack, random_state=random_state
+    )
+    return float(accuracy[0])
+
+
+def robust_accuracy_curve(model, X, y, *, epsilons=None, attack="fgsm", random_state=0):
+    r"""Accuracy of a model on rows that are attacked, over the size of the attack.
+
+    Parameters
+    ----------
+    model : callable or fitted classifier
+        As in :func:`fgsm`.
+    X : array-like of shape (n_samples, n_features)
+        Rows as the callable takes them, or as the classifier does.
+    y : array-like of shape (n_samples,)
+        True classes: indices of the logits, or labels of the classifier.
+    epsilons : array-like of shape (n_epsilons,), default=None
+        Largest changes of a feature, in the units that the network sees. None: the
+        paper's range, 0, 0.01, ..., 0.1.
+    attack : {"fgsm", "pgd"}, default="fgsm"
+        The attack, with its own defaults.
+    random_state : int, RandomState instance or None, default=0
+        Draws the starts of "pgd", in the same directions for all sizes.
+
+    Returns
+    -------
+    accuracies : ndarray of shape (n_epsilons,)
+        Between 0 and 1, greater is better.
+    epsilons : ndarray of shape (n_epsilons,)
+        The sizes, in the order given.
+
+    Raises
+    ------
+    ValueError
+        If `attack` is unknown, an epsilon negative, or a class is none of the model's.
+
+    See Also
+    --------
+    robust_accuracy_score : The accuracy at one size.
+
+    Notes
+    -----
+    With the rows :math:`\tilde{x}_i(\epsilon)` attacked within :math:`\epsilon`,
+
+    .. math:: a(\epsilon) = \frac{1}{n} \sum_{i=1}^{n}
+        1[\arg\max_k M(\tilde{x}_i(\epsilon))_k = y_i] .
+
+    References
+    ----------
+    .. [1] A. Madry et al., "Towards Deep Learning Models Resistant to Adversarial
+       Attacks", ICLR 2018, arXiv:1706.06083.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_ct.metrics import robust_accuracy_curve
+    >>> weights = torch.tensor([[1.0, -1.0]])
+    >>> X, y = [[0.05], [0.5]], [0, 0]
+    >>> robust_accuracy_curve(lambda x: x @ weights, X, y, epsilons=[0.0, 0.1, 0.6])[0]
+    array([1. , 0.5, 0. ])
+    """
+    epsilons = np.linspace(0, 0.1, 11) if epsilons is None else column_or_1d(epsilons)
+    for epsilon in epsilons.tolist():
+        check_scalar(epsilon, "epsilon", Real, min_val=0)
+    if attack not in ("fgsm", "pgd"):
         raise ValueError(
-            "The 'attack' parameter of robust_accuracy_score must be 'fgsm' or 'pgd'. "
-            f"Got {attack!r} instead."
+            f"The 'attack' parameter must be 'fgsm' or 'pgd'. Got {attack!r} instead."
         )
+    rng = check_random_state(random_state)
     with _logits(model, X) as (logits, x, classes):
         index = _class_index(y, "y", logits, x, classes)
-        predicted = logits(x.new_tensor(attacked)).argmax(1)
-        return float((predicted == index).double().mean())
+        sizes = x.new_tensor(epsilons.astype(float))
+        start = x.new_tensor(rng.uniform(-1, 1, x.shape))
+        hits = torch.zeros_like(sizes)
+        # All sizes together, a few rows at a time.
+        n_rows = max(1, _CHUNK // max(1, len(sizes) * x.shape[1]))
+        for rows in torch.arange(len(x), device=x.device).split(n_rows):
+            if attack == "fgsm":
+                sign = _loss_gradient(logits, x[rows], index[rows]).sign()
+                attacked = x[rows] + sizes[:, None, None] * sign  # (m, b, d)
+                attacked = attacked.flatten(0, 1)
+            else:
+                attacked = _walk(
+                    logits,
+                    x[rows].repeat(len(sizes), 1),
+                    index[rows].repeat(len(sizes)),
+                    sizes.repeat_interleave(len(rows))[:, None],
+                    start[rows].repeat(len(sizes), 1),
+                )
+            predicted = logits(attacked).argmax(1).view(len(sizes), len(rows))
+            hits += (predicted == index[rows]).sum(1)
+        return (hits.double() / len(x)).numpy(force=True), epsilons
+
+
+def _walk(logits, x, index, epsilon, start, step_size=0.01, max_iter=40):
+    """Projected gradient steps from `start`, in the ball of radius 1, scaled.
+
+    The defaults are those of `pgd`; `epsilon` is a number, or one a row.
+    """
+    low, high = x - epsilon, x + epsilon
+    x = (x + epsilon * start).clamp(low, high)
+    for _ in range(max_iter):
+        gradient = _loss_gradient(logits, x, index)
+        x = (x + step_size * gradient.sign()).clamp(low, high)
+    return x
 
 
 @contextmanager

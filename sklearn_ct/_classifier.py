@@ -26,9 +26,10 @@ class CounterfactualTrainedClassifier(ClassifierMixin, Trained):
         Units of each hidden layer; ``()`` is a linear softmax classifier.
     activation : {"relu", "tanh", "logistic", "elu", "gelu", "silu"}, default="relu"
         Activation of the hidden layers.
-    module : torch.nn.Module, default=None
-        A network to use instead, from the encoded input to logits, one a class. A
-        trained one is fine-tuned; the object itself is not changed.
+    module : torch.nn.Module or skorch net, default=None
+        A network to use instead, from the encoded input to logits, one a class (of a
+        skorch net to what its criterion takes). A trained one is fine-tuned; the
+        object itself is not changed. `from_pretrained` takes over scaling as well.
     mutability : dict, array-like of shape (n_features,) or None, default=None
         Direction in which a feature may change, ``"both"``, ``"increase"``,
         ``"decrease"`` or ``"none"``, by column name (by position where there are no
@@ -62,7 +63,8 @@ class CounterfactualTrainedClassifier(ClassifierMixin, Trained):
         Rows searched in an epoch: a number, a share of the training rows, or, for
         ``"auto"``, a quarter of them but at least 1,000 and at most 5,000.
     burn_in : float, default=0.0
-        Share of the epochs trained conventionally first.
+        Share of the epochs trained conventionally first. Epochs before a warm start
+        count; those of a model given to `from_pretrained` do not.
     max_epochs : int, default=100
         Passes over the training rows.
     batch_size : int or "auto", default="auto"
@@ -256,7 +258,8 @@ class CounterfactualTrainedClassifier(ClassifierMixin, Trained):
         -------
         ndarray of shape (n_samples, n_classes)
         """
-        return self._model().probabilities(self.encode(X))
+        codes = self.encode(X)
+        return self._model().probabilities(codes)
 
     def predict(self, X):
         """Class labels.

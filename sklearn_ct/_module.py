@@ -1,8 +1,9 @@
-"""The network: a multi-layer perceptron that ends in logits."""
+"""The network: a multi-layer perceptron, and ends that turn outputs into logits."""
 
 from collections.abc import Sequence
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
@@ -47,3 +48,18 @@ class MLP(nn.Sequential):
             layers += [nn.Linear(width, size), ACTIVATIONS[activation]()]
             width = size
         super().__init__(*layers, nn.Linear(width, n_outputs))
+
+
+class LogProbability(nn.Module):
+    """Logits of probabilities: their logarithms."""
+
+    def forward(self, p: Tensor) -> Tensor:  # (n, K) -> (n, K)
+        return p.clamp_min(torch.finfo(p.dtype).tiny).log()
+
+
+class TwoLogits(nn.Module):
+    """Logits of two classes from that of the second alone: its halves."""
+
+    def forward(self, z: Tensor) -> Tensor:  # (n,) or (n, 1) -> (n, 2)
+        z = z.reshape(-1, 1)
+        return torch.cat((-z / 2, z / 2), dim=1)

@@ -22,10 +22,14 @@ from sklearn_ct._encoding import TabularEncoder
 from sklearn_ct._module import ACTIVATIONS, MLP
 from sklearn_ct._net import (
     CounterfactualNet,
+    NeuralNet,
     Progress,
     ValidationAccuracy,
     early_stopping,
+    module_of,
+    one_thread,
 )
+from sklearn_ct._pretrained import Pretrained, pretrained
 from sklearn_ct._rules import Rules
 from sklearn_ct._table import take_rows
 from sklearn_ct._validation import (
@@ -47,7 +51,7 @@ N_REFERENCES = 1000
 PARAMETERS: dict = {
     "hidden_layer_sizes": ["array-like"],
     "activation": [StrOptions(set(ACTIVATIONS))],
-    "module": [torch.nn.Module, None],
+    "module": [torch.nn.Module, NeuralNet, Pretrained, None],
     "mutability": [dict, "array-like", None],
     "domain": [StrOptions({"observed", "three_sigma"}), dict, None],
     "categorical_features": [StrOptions({"auto"}), "array-like", None],
@@ -82,6 +86,86 @@ PARAMETERS: dict = {
 
 class Trained(BaseEstimator):
     """The training half of the classifier."""
+
+    @classmethod
+    def from_pretrained(cls, fitted, **params):
+        """Make a classifier whose training starts from the weights of a fitted model.
+
+        Before the first epoch it predicts what the model predicts. It is not fitted:
+        call `fit`. A clone of it, as in a cross-validation, starts from the same
+        weights.
+
+        Parameters
+        ----------
+        fitted : estimator
+            A fitted `sklearn.neural_network.MLPClassifier`; skorch classifier;
+            `CounterfactualTrainedClassifier`; pipeline that ends in one of the first
+            two; or a fitted search over one of these.
+        **params
+            Parameters of the classifier other than `module`.
+
+        Returns
+        -------
+        CounterfactualTrainedClassifier
+            Its parameter `module` holds a copy of the model's network.
+
+        Raises
+        ------
+        TypeError
+            If the model is none of these.
+        NotFittedError
+            If it is not fitted.
+        ValueError
+            If it is multilabel, or its outputs cannot be turned into logits; in `fit`,
+            if the steps in front of the network are not affine, or if the columns or
+            the classes are others than the model's.
+
+        Notes
+        -----
+        A `CounterfactualTrainedClassifier` hands on its scales and categories, which
+        stay as they are; `numeric_scaling` and `categorical_features` cannot be given.
+
+        Of any other model, `fit` takes the columns that the model, or its pipeline,
+        takes. They are encoded as always, with ``numeric_scaling="standard"`` unless
+        given; the scaling and coding in front of the network, ``A codes + c``, goes
+        into its first layer, ``W (A codes + c) + b``. So the searches step in standard
+        deviations, whatever the model was trained on, and hold one-hot columns
+        together. The steps of a pipeline may be whatever is affine in the encoded
+        columns (scalers, one-hot and ordinal encoders, PCA).
+
+        The one logistic unit ``z`` of an MLP for two classes becomes two logits,
+        ``-z / 2`` and ``z / 2``. Single precision changes its probabilities by about
+        1e-7.
+
+        Examples
+        --------
+        >>> from sklearn.neural_network import MLPClassifier
+        >>> from sklearn_ct import CounterfactualTrainedClassifier, datasets
+        >>> X, y = datasets.make_moons(300, random_state=0)
+        >>> mlp = MLPClassifier(learning_rate_init=0.01, tol=1e-3).fit(X, y)
+        >>> clf = CounterfactualTrainedClassifier.from_pretrained(mlp, max_epochs=10)
+        >>> clf.fit(X, y).score(X, y) > 0.95
+        True
+        """
+        start = pretrained(fitted)
+        if start.encoder is None:
+            params = {"numeric_scaling": "standard"} | params
+        elif given := params.keys() & {"numeric_scaling", "categorical_features"}:
+            raise ValueError(
+                f"The {sorted(given)[0]!r} parameter cannot be given to "
+                f"from_pretrained with a {start.name}: its encoding stays as it is."
+            )
+        else:
+            kept = ("numeric_scaling", "categorical_features")
+            params |= {name: getattr(start.encoder, name) for name in kept}
+        return cls(module=start, **params)
+
+    def __sklearn_clone__(self):
+        """Clone; a skorch net keeps its weights, as a torch module does."""
+        clone = super().__sklearn_clone__()
+        if isinstance(self.module, NeuralNet):
+            clone.module = deepcopy(self.module)
+        return clone
 
     def fit(self, X, y, sample_weight=None):
         """Train the classifier.
@@ -139,10 +223,7 @@ class Trained(BaseEstimator):
             X, labels, weight = take_rows(X, used), labels[used], weight[used]
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         if fresh:
-            self.encoder_ = TabularEncoder(
-                categorical_features=self.categorical_features,
-                numeric_scaling=self.numeric_scaling,
-            ).fit(X, sample_weight=weight)
+            self.encoder_ = self._make_encoder(X, weight)
         self._rules = Rules.parse(self.encoder_, self.mutability, self.domain)
         codes = self.encoder_.transform(X)
         parts = [codes, labels] if weight is None else [codes, labels, weight]
@@ -185,17 +266,34 @@ class Trained(BaseEstimator):
             self._references = _sample(self.encoder_.read(X), labels, seed)
         return self
 
-    def _make_net(self, codes, seed, mode):
+    def _make_encoder(self, X, weight):
+        if isinstance(self.module, Pretrained) and self.module.encoder is not None:
+            return self.module.encoder_for(X)
+        return TabularEncoder(
+            categorical_features=self.categorical_features,
+            numeric_scaling=self.numeric_scaling,
+        ).fit(X, sample_weight=weight)
+
+    def _make_module(self, codes):
         n_classes, n_codes = len(self.classes_), self.encoder_.n_codes_
+        if self.module is None:
+            sizes = check_sizes(self.hidden_layer_sizes)
+            return MLP(n_codes, n_classes, sizes, self.activation)
+        if isinstance(self.module, Pretrained):
+            module = self.module.module_on(self.encoder_, codes, self.classes_)
+        elif isinstance(self.module, NeuralNet):
+            module = module_of(self.module)
+        else:
+            module = deepcopy(self.module)
+        check_module(module, n_codes, n_classes)
+        return module
+
+    def _make_net(self, codes, seed, mode):
         check_device(self.device)
         if mode == "warm":
             module = deepcopy(self.net_.module_)
-        elif self.module is not None:
-            module = deepcopy(self.module)
-            check_module(module, n_codes, n_classes)
         else:
-            sizes = check_sizes(self.hidden_layer_sizes)
-            module = MLP(n_codes, n_classes, sizes, self.activation)
+            module = self._make_module(codes)
         n = len(codes)
         batch_size = self.batch_size
         if batch_size == "auto":
@@ -227,7 +325,7 @@ class Trained(BaseEstimator):
             n_counterfactuals=n_searched,
             first_epoch=round(self.burn_in * self.max_epochs),
             seed=seed,
-            classes=list(range(n_classes)),
+            classes=list(range(len(self.classes_))),
             lr=self.lr,
             optimizer__weight_decay=self.weight_decay,
             optimizer__fused=True,
@@ -256,14 +354,15 @@ class Trained(BaseEstimator):
         generator = self._make_generator(generator)
         real = self.encoder_.embed(np.vstack(list(self._references.values())))
         like = next(self.net_.module_.parameters())
-        return generator.fit(
-            torch.as_tensor(real).to(like), constraints=self.net_.constraints
-        )
+        with one_thread():
+            return generator.fit(
+                torch.as_tensor(real).to(like), constraints=self.net_.constraints
+            )
 
     @contextmanager
     def _seeded(self, seed):
         devices = [torch.device(self.device)] if "cuda" in self.device else []
-        with torch.random.fork_rng(devices=devices):
+        with one_thread(), torch.random.fork_rng(devices=devices):
             torch.manual_seed(seed)
             yield
 

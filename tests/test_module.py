@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from sklearn_ct._module import ACTIVATIONS, MLP
+from sklearn_ct._module import ACTIVATIONS, MLP, LogProbability, TwoLogits
 
 
 def test_layers_alternate_and_end_in_logits():
@@ -48,3 +48,20 @@ def test_activation_stands_behind_each_hidden_layer_only(name):
 def test_activations_are_what_they_are_called(name, formula):
     x = torch.linspace(-3, 2, 11)
     torch.testing.assert_close(ACTIVATIONS[name]()(x), formula(x))
+
+
+def test_logarithms_of_probabilities_are_logits():
+    p = torch.tensor([[0.2, 0.3, 0.5], [0.0, 1.0, 0.0]], requires_grad=True)
+    logits = LogProbability()(p)
+    torch.testing.assert_close(logits.softmax(1), p)
+    logits.sum().backward()
+    assert torch.isfinite(logits).all()
+    assert torch.isfinite(p.grad).all()
+
+
+@pytest.mark.parametrize("shape", [(5,), (5, 1)])
+def test_one_logit_becomes_two(shape):
+    z = torch.linspace(-3, 2, 5)
+    logits = TwoLogits()(z.reshape(shape))
+    torch.testing.assert_close(logits.softmax(1)[:, 1], 1 / (1 + torch.exp(-z)))
+    torch.testing.assert_close(logits.sum(1), torch.zeros(5))

@@ -143,6 +143,7 @@ def test_explain_function():
 @pytest.mark.parametrize(
     ("method", "arguments"),
     [
+        ("from_pretrained", ["fitted", "params"]),
         ("fit", ["self", "X", "y", "sample_weight"]),
         ("partial_fit", ["self", "X", "y", "classes", "sample_weight"]),
         ("predict", ["self", "X"]),

@@ -20,58 +20,22 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from _common import to_markdown
 from joblib import Parallel, delayed
+from paper.data import DATA
+from paper.protocol import ENERGIES, walker
+from paper.published import ACCURACY, REDUCTION
+from paper.settings import CONVENTIONAL, paper_settings
+from paper.tables import pair
 from sklearn.model_selection import train_test_split
 
 from sklearn_ct import CounterfactualTrainedClassifier
-from sklearn_ct.datasets import (
-    fetch_california_housing,
-    fetch_gmsc,
-    make_circles,
-    make_moons,
-)
-from sklearn_ct.generators import ECCCo
 from sklearn_ct.metrics import implausibility_distance, robust_accuracy_score
 
-ENERGIES = (0.1, 0.5, 1.0, 5.0, 10.0)
-
-
-def moons(seed):
-    return make_moons(random_state=seed)
-
-
-def circles(seed):
-    return make_circles(random_state=seed)
-
-
-def california(seed):
-    bunch = fetch_california_housing()
-    return bunch.data, bunch.target
-
-
-def gmsc(seed):
-    bunch = fetch_gmsc(balanced=True, random_state=seed)
-    return bunch.data, bunch.target
-
-
-# loader, test rows, protected feature, scaling, batch, tau, lambda_reg, n_ce, and
-# the rows asked for each energy weight, as in the paper's table.
-SETTINGS = {
-    "Moon": (moons, 600, 0, None, 30, 0.9, 0.25, 1000, 250),
-    "Circ": (circles, 600, 0, None, 30, 0.5, 0.5, 1000, 250),
-    "CH": (california, 3101, "HouseAge", "standard", 1000, 0.5, 0.25, 5000, 100),
-    "GMSC": (gmsc, 2474, "age", "standard", 1000, 0.5, 0.5, 5000, 100),
-}
-
-
-# Reductions of implausibility and protected cost in %, accuracy of both models: what
-# the paper reports, and what an earlier prototype of the method reached.
-PUBLISHED = {
-    "Moon": ("20 / 5", "1.00 / 1.00", "32 / 7"),
-    "Circ": ("59 / 43", "1.00 / 1.00", "35 / 44"),
-    "CH": ("11 / 44", "0.79 / 0.85", "34 / 70"),
-    "GMSC": ("11 / 66", "0.61 / 0.75", "28 / 83"),
-}
+NAMES = ("GMSC", "CH", "Circ", "Moon")
+# Reductions of implausibility and protected cost in % that an earlier prototype of the
+# method reached.
+PROTOTYPE = {"Moon": "32 / 7", "Circ": "35 / 44", "CH": "34 / 70", "GMSC": "28 / 83"}
 
 
 def walk(clf, X, y, rows, *, tau, mutability):
@@ -87,7 +51,7 @@ def walk(clf, X, y, rows, *, tau, mutability):
                 target,
                 mutability=mutability,
                 tau=tau,
-                generator=ECCCo(lambda_energy=energy, lambda_cost=0.0, max_iter=50),
+                generator=walker(energy),
                 effort="walk",
             )
             row = {"validity": answer.valid.mean()}
@@ -102,25 +66,15 @@ def walk(clf, X, y, rows, *, tau, mutability):
 
 def run(name, seed, kind):
     """Train classifier and twin, and measure both."""
-    load, n_test, protected, scaling, batch, tau, reg, n_ce, rows = SETTINGS[name]
-    X, y = load(seed)
+    data = DATA[name]
+    X, y = data.load(seed)
     X, X_test, y, y_test = train_test_split(
-        X, y, test_size=n_test, stratify=y, random_state=seed
+        X, y, test_size=data.n_test, stratify=y, random_state=seed
     )
     settings = {"random_state": seed}
     if kind == "paper":
-        settings |= {
-            "domain": "three_sigma",
-            "numeric_scaling": scaling,
-            "batch_size": batch,
-            "tau": tau,
-            "lambda_div": 0.5,
-            "lambda_adv": 0.25,
-            "lambda_reg": reg,
-            "n_counterfactuals": n_ce,
-            "generator": ECCCo(nascent="last"),
-        }
-    rule = {protected: "none"}
+        settings |= paper_settings(name)
+    rule = data.rule
     seconds = {}
 
     def fit(key, **extra):
@@ -129,13 +83,13 @@ def run(name, seed, kind):
         seconds[key] = time.perf_counter() - start
         return clf
 
-    twin = fit("twin", lambda_div=0.0, lambda_adv=0.0)
+    twin = fit("twin", **CONVENTIONAL)
     free = fit("ct")
     careful = fit("ct_protected", mutability=rule)
     row = {"data": name, "kind": kind, "seed": seed}
     for model, a, b in (("ct", free, careful), ("twin", twin, twin)):
-        plain = walk(a, X_test, y_test, rows, tau=0.95, mutability=None)
-        strict = walk(b, X_test, y_test, rows, tau=0.5, mutability=rule)
+        plain = walk(a, X_test, y_test, data.rows, tau=0.95, mutability=None)
+        strict = walk(b, X_test, y_test, data.rows, tau=0.5, mutability=rule)
         row |= {
             f"accuracy_{model}": a.score(X_test, y_test),
             f"ip_{model}": plain["ip"],
@@ -157,9 +111,8 @@ def table(rows):
         lost = 100 * (part["accuracy_twin"] - part["accuracy_ct"])
         mean = part.mean(numeric_only=True)
 
-        def pair(key, digits=2, mean=mean):
-            ct, twin = mean[f"{key}_ct"], mean[f"{key}_twin"]
-            return f"{ct:.{digits}f} / {twin:.{digits}f}"
+        def both(key, digits=2, mean=mean):
+            return pair(mean[f"{key}_ct"], mean[f"{key}_twin"], digits)
 
         def spread(values):
             return f"{values.mean():.0f} ({values.min():.0f} to {values.max():.0f})"
@@ -168,26 +121,20 @@ def table(rows):
             {
                 "data": name,
                 "settings": kind,
-                "accuracy CT / twin": pair("accuracy", 3),
+                "accuracy CT / twin": both("accuracy", 3),
                 "points lost (worst seed)": f"{lost.mean():.1f} ({lost.max():.1f})",
                 "IP reduced, %": spread(ip),
                 "protected cost reduced, %": spread(cost),
-                "validity, free": pair("validity"),
-                "validity, protected": pair("protected_validity"),
-                "accuracy under FGSM 0.1": pair("robust", 3),
-                "seconds": pair("seconds", 1),
-                "paper: IP / cost": PUBLISHED[name][0],
-                "paper: accuracy": PUBLISHED[name][1],
-                "prototype: IP / cost": PUBLISHED[name][2],
+                "validity, free": both("validity"),
+                "validity, protected": both("protected_validity"),
+                "accuracy under FGSM 0.1": both("robust", 3),
+                "seconds": both("seconds", 1),
+                "paper: IP / cost": pair(*REDUCTION.loc[name, ["ip", "cost"]], 0),
+                "paper: accuracy": pair(*ACCURACY[name]),
+                "prototype: IP / cost": PROTOTYPE[name],
             }
         )
     return pd.DataFrame(lines)
-
-
-def to_markdown(frame):
-    """Format a frame as a Markdown table."""
-    cells = [list(frame.columns), ["---"] * frame.shape[1], *frame.to_numpy().tolist()]
-    return "\n".join(f"| {' | '.join(map(str, row))} |" for row in cells)
 
 
 def main():
@@ -201,7 +148,7 @@ def main():
         delayed(run)(name, seed, kind)
         for kind in ("paper", "defaults")
         for seed in range(arguments.seeds)
-        for name in ("GMSC", "CH", "Circ", "Moon")
+        for name in NAMES
     ]
     rows = pd.DataFrame(Parallel(n_jobs=arguments.n_jobs)(jobs))
     minutes = (time.perf_counter() - start) / 60

@@ -13,9 +13,10 @@ accepted test rows over that of other real accepted test rows: 1.0 is the limit;
 rejected rows themselves stand beside it. ``Optimum`` compares the cost on Adult rows
 with the cheapest valid row among all with at most three features changed, found by
 enumeration (every category, up to 20 levels of a number). For 200 rows three answers
-are asked for: how many are found, their distance to one another, and the share of copies
-with Gaussian noise (a tenth of a standard deviation) that are rejected again. Speeds are
-those of one process with one thread, and of two warm processes (``n_jobs=2``).
+are asked for: how many are found, their distance to one another, and the share of
+copies with Gaussian noise (a tenth of a standard deviation) that are rejected again.
+Speeds are those of one process with one thread, and of two warm processes
+(``n_jobs=2``).
 """
 
 import argparse

@@ -1,0 +1,149 @@
+"""What is trained: configurations, variants, and the units of a run."""
+
+import json
+from dataclasses import dataclass, field
+
+from paper.data import DATA, TABULAR
+from sklearn_ct.generators import GENERATORS, ECCCo
+
+CONFIGS = ("paper", "defaults", "ablation", "generators", "grids")
+WORDS = {"paper": "paper's settings", "defaults": "defaults of the class"}
+CHEAP = ("Moon", "Circ", "CH")  # for generators and grids
+
+
+def paper_settings(name):
+    """Parameters of the classifier as in the paper, for a data set."""
+    data = DATA[name]
+    return {
+        "hidden_layer_sizes": (32,),
+        "activation": "relu",
+        "domain": data.domain,
+        "numeric_scaling": data.scaling,
+        "generator": paper_generator(),
+        "lambda_div": 0.5,
+        "lambda_adv": 0.25,
+        "lambda_reg": data.lambda_reg,
+        "lambda_mix": 0.0,
+        "tau": data.tau,
+        "tau_max": data.tau,
+        "epsilon": 0.3,
+        "n_positives": 1,
+        "swap_immutable": 0.0,
+        "n_counterfactuals": data.n_ce,
+        "burn_in": 0.0,
+        "max_epochs": 100,
+        "batch_size": data.batch_size,
+        "lr": 1e-3,
+        "weight_decay": 0.0,
+    }
+
+
+def paper_generator(max_iter=30):
+    """Make the paper's backbone, with its reading of the nascent counterfactual."""
+    return ECCCo(
+        step_size=0.25,
+        max_iter=max_iter,
+        lambda_cost=0.001,
+        lambda_energy=5.0,
+        nascent="last",
+    )
+
+
+CONVENTIONAL = {"lambda_div": 0.0, "lambda_adv": 0.0}
+ABLATION = {
+    "AR": {"lambda_div": 0.0, "lambda_reg": 0.0},
+    "CD": {"lambda_adv": 0.0},
+}
+BACKBONES = {
+    name: {"generator": GENERATORS[name](nascent="last")}
+    for name in ("generic", "revise")
+    if name in GENERATORS
+}
+GRIDS = {
+    "tau": (0.5, 0.75, 0.9, 0.95),
+    "max_iter": (5, 15, 30, 50),
+    "lambda_reg": (0.0, 0.01, 0.1, 0.25, 0.5, 1.0),
+    "n_counterfactuals": (50, 200, 1000, 5000),
+    "burn_in": (0.0, 0.5, 0.9),
+}
+
+
+def grid_variant(name, parameter, value):
+    """Name and parameters of a grid's point; plain "CT" where it is the paper's own."""
+    if parameter == "max_iter":
+        changes = {"generator": paper_generator(value)}
+    elif parameter == "tau":
+        changes = {"tau": value, "tau_max": value}
+    else:
+        changes = {parameter: value}
+    base = paper_settings(name)
+    own = all(repr(base[key]) == repr(new) for key, new in changes.items())
+    return ("CT", {}) if own else (f"{parameter}={value}", changes)
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One training and its measurement.
+
+    ``parts``: "all"; "free": without protected features; "accuracy" alone.
+    """
+
+    config: str  # "paper" or "defaults"
+    variant: str
+    data: str
+    seed: int
+    rounds: int
+    parts: str = "all"
+    changes: dict = field(default_factory=dict, compare=False)
+    picture: bool = False
+
+    @property
+    def parameters(self):
+        """Parameters of the classifier, apart from the mutability."""
+        paper = self.config == "paper"
+        base = paper_settings(self.data) if paper else DATA[self.data].known
+        return {**base, **self.changes, "random_state": self.seed}
+
+    def describe(self):
+        """All that the result depends on, apart from the code, as text."""
+        settings = DATA[self.data]
+        measured = [settings.n_train, settings.n_test, settings.rows]
+        measured += [settings.candidates, settings.n_pairs, settings.protected]
+        told = [self.data, self.rounds, self.parts, self.picture, measured]
+        return json.dumps([told, self.parameters], default=repr, sort_keys=True)
+
+
+def make_units(configs, names, n_seeds, rounds, n_grid_seeds=1):
+    """List the units of a run, each once, those that take long first."""
+    units = {}
+
+    def add(config, variant, name, seed, changes, **options):
+        unit = Unit(config, variant, name, seed, rounds, changes=changes, **options)
+        units.setdefault((config, variant, name, seed), unit)
+
+    for name in sorted(names, key=["MNIST", *TABULAR, *DATA].index):
+        for seed in range(n_seeds):
+            drawn = seed == 0 and name in ("Circ", "Moon", "MNIST")
+            if set(configs) - {"defaults"}:
+                add("paper", "CT", name, seed, {}, picture=drawn)
+                add("paper", "BL", name, seed, CONVENTIONAL, picture=drawn)
+            if "ablation" in configs:
+                for variant, changes in ABLATION.items():
+                    add("paper", variant, name, seed, changes)
+            if "generators" in configs and name in CHEAP:
+                for variant, changes in BACKBONES.items():
+                    add("paper", variant, name, seed, changes, parts="free")
+            if "grids" in configs and name in CHEAP and seed < n_grid_seeds:
+                for parameter, points in GRIDS.items():
+                    for value in points:
+                        variant, changes = grid_variant(name, parameter, value)
+                        add("paper", variant, name, seed, changes, parts="free")
+            if "defaults" in configs:
+                add("defaults", "CT", name, seed, {}, picture=drawn)
+                add("defaults", "BL", name, seed, CONVENTIONAL, picture=drawn)
+            if "defaults" in configs and name in TABULAR:
+                for scaling in ("standard", "quantile"):
+                    changes = {**CONVENTIONAL, "numeric_scaling": scaling}
+                    variant = f"BL {scaling}"
+                    add("defaults", variant, name, seed, changes, parts="accuracy")
+    return list(units.values())

@@ -52,16 +52,23 @@ class CounterfactualTrainedClassifier(ClassifierMixin, Trained):
         with a value more than ten standard deviations from the mean; None: none.
     generator : {"eccco", "generic", "revise"} or BaseGenerator, default="eccco"
         The search for counterfactuals; see `sklearn_ct.generators`.
-    lambda_div, lambda_adv, lambda_reg : float, default=0.1, 0.1, 0.05
-        Weights of contrastive divergence, adversarial loss and energy ridge.
-        ``lambda_div=lambda_adv=0`` is conventional training.
-    tau : float, default=0.5
-        Probability of the target class at which a counterfactual is mature.
-    epsilon : float, default=0.3
+    lambda_div, lambda_adv, lambda_reg, lambda_mix : float, default=.25, .5, .05, .25
+        Weights of contrastive divergence, adversarial loss, energy ridge and
+        interpolation loss. ``lambda_div=lambda_adv=0`` is conventional training,
+        whatever the others are.
+    tau, tau_max : float, default=0.5, 0.95
+        Probability of the target class at which a counterfactual is mature; in training
+        each search draws its own between the two.
+    epsilon : float, default=0.1
         Largest perturbation of a nascent counterfactual, in standardised units.
     n_counterfactuals : int, float or "auto", default="auto"
-        Rows searched in an epoch: a number, a share of the training rows, or, for
-        ``"auto"``, a quarter of them but at least 1,000 and at most 5,000.
+        Rows searched in an epoch, or their share of the training rows; ``"auto"``:
+        a quarter of them, between 1,000 and 2,000.
+    n_positives : int, default=10
+        Real rows drawn for each counterfactual; the nearest enters the divergence.
+    swap_immutable : float, default=0.25
+        Share of nascent counterfactuals with the immutable features of a real row of
+        the target class: they alone must not change the prediction.
     burn_in : float, default=0.0
         Share of the epochs trained conventionally first. Epochs before a warm start
         count; those of a model given to `from_pretrained` do not.
@@ -81,15 +88,12 @@ class CounterfactualTrainedClassifier(ClassifierMixin, Trained):
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes in the classification loss.
     warm_start : bool, default=False
-        Whether `fit` goes on from the previous weights. Scales and categories stay
-        those of the first fit.
+        Whether `fit` goes on from the previous weights, with the first fit's scales.
     callbacks : list of skorch callbacks or None, default=None
-        Further callbacks of the training loop.
     device : str, default="cpu"
         Torch device.
     random_state : int, RandomState instance or None, default=None
-        Seed of the weights, the shuffling and the searches. torch's and numpy's own
-        generators are left alone.
+        Seed of weights, shuffling and searches; global generators are left alone.
     verbose : int, default=0
         Whether to show a progress bar.
 
@@ -110,16 +114,16 @@ class CounterfactualTrainedClassifier(ClassifierMixin, Trained):
     loss_curve_ : list of float
         Training loss of each epoch.
     history_ : DataFrame
-        A row an epoch: ``train_loss`` and its terms ``loss_clf``, ``loss_div``,
-        ``loss_adv``, ``loss_reg`` (unweighted), ``mature_share`` and ``search_steps``
-        of the searches, ``search_seconds``, ``valid_acc`` with early stopping,
-        ``dur`` (seconds).
+        A row an epoch: ``train_loss`` and its unweighted terms ``loss_clf`` and so on
+        (``div``, ``adv``, ``reg``, ``mix``), ``mature_share``, ``search_steps`` and
+        ``search_seconds``, ``valid_acc`` with early stopping, ``dur`` (seconds).
 
     Notes
     -----
     Minimised is
     ``CE(M(x), y) + lambda_div mean[E(x+, y+) - E(x', y+)] + lambda_adv CE(M(x_n), y)
-    + lambda_reg mean[E(x+, y+)^2 + E(x', y+)^2]``, with the energy
+    + lambda_reg mean[E(x+, y+)^2 + E(x', y+)^2] + lambda_mix CE(M(z), (y, y+))``, the
+    labels of ``z = a x + (1 - a) x+`` weighted by ``a`` and ``1 - a``, with the energy
     ``E(x, y) = -M(x)[y]``, counterfactuals ``x'`` and real rows ``x+`` of the target
     class ``y+``, and nascent counterfactuals ``x_n``.
 
@@ -157,12 +161,16 @@ class CounterfactualTrainedClassifier(ClassifierMixin, Trained):
         categorical_features="auto",
         numeric_scaling="auto",
         generator="eccco",
-        lambda_div=0.1,
-        lambda_adv=0.1,
+        lambda_div=0.25,
+        lambda_adv=0.5,
         lambda_reg=0.05,
+        lambda_mix=0.25,
         tau=0.5,
-        epsilon=0.3,
+        tau_max=0.95,
+        epsilon=0.1,
         n_counterfactuals="auto",
+        n_positives=10,
+        swap_immutable=0.25,
         burn_in=0.0,
         max_epochs=100,
         batch_size="auto",
@@ -189,9 +197,13 @@ class CounterfactualTrainedClassifier(ClassifierMixin, Trained):
         self.lambda_div = lambda_div
         self.lambda_adv = lambda_adv
         self.lambda_reg = lambda_reg
+        self.lambda_mix = lambda_mix
         self.tau = tau
+        self.tau_max = tau_max
         self.epsilon = epsilon
         self.n_counterfactuals = n_counterfactuals
+        self.n_positives = n_positives
+        self.swap_immutable = swap_immutable
         self.burn_in = burn_in
         self.max_epochs = max_epochs
         self.batch_size = batch_size

@@ -6,6 +6,11 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+# Larger than any value, and sums of it are finite.
+HUGE = 1e30
+# Groups with larger values are shifted before their projection, against rounding.
+FAR = 10.0
+
 
 @dataclass(frozen=True)
 class Constraints:
@@ -80,6 +85,11 @@ class Constraints:
         return (self.group.unsqueeze(1) == numbers).to(self.rank.dtype)
 
     @cached_property
+    def frozen(self) -> Tensor:  # (1|n, d)
+        """Which columns must not change."""
+        return ~self.rise & ~self.fall
+
+    @cached_property
     def one_way(self) -> bool:
         """Whether any column is not free to move both ways."""
         return not bool((self.rise & self.fall).all())
@@ -105,14 +115,13 @@ class Constraints:
         lower = torch.where(self.rise, lower, torch.minimum(lower, x))
         upper = torch.where(self.rise, self.upper, torch.minimum(self.upper, x))
         upper = torch.where(self.fall, upper, torch.maximum(upper, x))
-        frozen = ~self.rise & ~self.fall
         if bool(self.is_group.any()):
             lower = torch.where(self.is_group, self.lower, lower)
             upper = torch.where(self.is_group, self._open(x), upper)
         return replace(
             self,
-            lower=torch.where(frozen, x, lower),
-            upper=torch.where(frozen, x, upper),
+            lower=torch.where(self.frozen, x, lower),
+            upper=torch.where(self.frozen, x, upper),
         )
 
     def project(self, new: Tensor, old: Tensor) -> Tensor:
@@ -131,37 +140,93 @@ class Constraints:
         -------
         Tensor of shape (n, d)
         """
-        if self.one_way:
+        if self._some_one_way:
             forbidden = ((new > old) & ~self.rise) | ((new < old) & ~self.fall)
             new = torch.where(forbidden & ~self._moving_group, old, new)
-        clipped = torch.maximum(torch.minimum(new, self.upper), self.lower)
         if not bool(self.is_group.any()):
-            return clipped
-        return torch.where(self._moving_group, self._to_simplex(new, old), clipped)
+            return torch.maximum(torch.minimum(new, self.upper), self.lower)
+        lowest, highest = self._clips
+        clipped = torch.maximum(torch.minimum(new, highest), lowest)
+        # Selecting by products: several times faster than by a mask.
+        moving = self._moving
+        return clipped * (1 - moving) + self._to_simplex(clipped, old) * moving
 
-    @property
+    @cached_property
+    def _some_one_way(self) -> bool:
+        # What may not move at all has bounds that hold it.
+        return bool((self.rise ^ self.fall).any())
+
+    @cached_property
     def _moving_group(self) -> Tensor:  # (1|n, d)
         return self.is_group & (self.rise | self.fall)
+
+    @cached_property
+    def _moving(self) -> Tensor:  # (1|n, d)
+        return self._moving_group.to(self.rank.dtype)
+
+    @cached_property
+    def _clips(self) -> tuple[Tensor, Tensor]:  # (1|n, d)
+        # Nothing that is left is infinite: a product with 0 must be 0.
+        lowest = torch.where(self._moving_group, -HUGE, self.lower)
+        return lowest, torch.where(self._moving_group, HUGE, self.upper)
+
+    @cached_property
+    def _open_columns(self) -> Tensor:  # (1|n, d)
+        return (self.is_group & (self.upper > 0)).to(self.rank.dtype)
 
     def _to_simplex(self, x: Tensor, old: Tensor) -> Tensor:
         # Michelot's algorithm for all groups at once: drop the columns that the shift
         # makes negative until none is left to drop. The shift for any columns is no
         # larger than the last one; those of the old state leave few columns to drop.
-        open_ = self.is_group & (self.upper > 0)
-        active = open_ & (x > self._shift(x, open_ & (old > 0)))
+        far = (x * self._open_columns).abs().amax(1, keepdim=True) > FAR
+        if bool(far.any()):
+            x = torch.where(far, x - self._largest(x, self._open_columns > 0), x)
+        kept = self._open_columns * (old > 0)
+        kept = torch.gt(x, self._shift(x, kept), out=torch.empty_like(x))
+        kept = kept * self._open_columns
         while True:
-            shift = self._shift(x, active)
-            keep = active & (x > shift)
-            if torch.equal(keep, active):
-                return torch.where(active, x - shift, 0.0)
-            active = keep
+            shift = self._shift(x, kept)
+            keep = torch.gt(x, shift, out=torch.empty_like(x)).mul_(kept)
+            if torch.equal(keep, kept):
+                return (x - shift).relu() * kept
+            kept = keep
 
-    def _shift(self, x: Tensor, active: Tensor) -> Tensor:  # (n, d)
-        # What to take from the active columns of each group so that they sum to 1.
-        kept = active.to(x.dtype)
-        count = kept @ self.membership
-        shift = ((kept * x) @ self.membership - 1) / count.clamp(min=1)
-        return torch.where(count > 0, shift, -1e30) @ self.membership.T
+    def _shift(self, x: Tensor, kept: Tensor) -> Tensor:  # (n, d)
+        # What to take from the columns kept of each group so that they sum to 1. Thin
+        # products are faster with the long side last.
+        count = self._thin @ kept.T  # (n_groups, n)
+        shift = (self._thin @ (kept * x).T - 1) / count.clamp(min=1)
+        return torch.where(count > 0, shift, -HUGE).T @ self._thin
+
+    @cached_property
+    def _thin(self) -> Tensor:  # (n_groups, d)
+        return self.membership.T.contiguous()
+
+    def harden(self, x: Tensor) -> Tensor:
+        """Set the largest column of each one-hot group to 1 and its others to 0.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, d)
+
+        Returns
+        -------
+        Tensor of shape (n, d)
+            Numbers as they are. Of equal columns the first is taken.
+        """
+        if not bool(self.is_group.any()):
+            return x
+        largest = self.is_group & (x == self._largest(x, self.is_group))
+        place = -torch.arange(x.shape[1], device=x.device).to(x).expand_as(x)
+        first = largest & (place == self._largest(place, largest))
+        return torch.where(self.is_group, first.to(x.dtype), x)
+
+    def _largest(self, x: Tensor, columns: Tensor) -> Tensor:  # (n, d)
+        # The largest of those columns of each group, in each column of the group.
+        group = self.group.clamp(min=0).expand_as(x)
+        best = x.new_full((len(x), self.membership.shape[1]), -HUGE)
+        value = torch.where(columns, x, -HUGE)
+        return best.scatter_reduce(1, group, value, "amax").gather(1, group)
 
     def _open(self, x: Tensor) -> Tensor:  # (n, d)
         # A category is open when its place in the order is on the allowed side; where
@@ -208,7 +273,7 @@ class Constraints:
             return real
         place_real, place_found = self._place(real), self._place(found)
         forbidden = (
-            (~self.rise & ~self.fall)
+            self.frozen
             | (~self.rise & (place_real > place_found))
             | (~self.fall & (place_real < place_found))
         )

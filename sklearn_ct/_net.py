@@ -23,7 +23,6 @@ __all__ = [
     "one_thread",
 ]
 
-
 CONVENTIONAL = Weights(0.0, 0.0, 0.0)
 
 
@@ -44,8 +43,14 @@ class CounterfactualNet(NeuralNetClassifier):
         Mutability, domain and one-hot groups of the input space.
     weights : Weights
         Of the terms of the objective.
-    tau, epsilon : float
-        Maturity threshold and largest nascent perturbation.
+    tau, tau_max : float
+        Range that the maturity threshold of each search is drawn from.
+    epsilon : float
+        Largest nascent perturbation.
+    n_positives : int
+        Real rows drawn for each search; the nearest to its counterfactual is ``x+``.
+    swap_immutable : float
+        Share of the nascent counterfactuals that take over immutable columns.
     n_counterfactuals : int
         Rows searched in an epoch.
     first_epoch : int
@@ -69,7 +74,10 @@ class CounterfactualNet(NeuralNetClassifier):
         constraints=None,
         weights=CONVENTIONAL,
         tau=0.5,
+        tau_max=0.5,
         epsilon=0.3,
+        n_positives=1,
+        swap_immutable=0.0,
         n_counterfactuals=0,
         first_epoch=0,
         seed=0,
@@ -79,7 +87,10 @@ class CounterfactualNet(NeuralNetClassifier):
         self.constraints = constraints
         self.weights = weights
         self.tau = tau
+        self.tau_max = tau_max
         self.epsilon = epsilon
+        self.n_positives = n_positives
+        self.swap_immutable = swap_immutable
         self.n_counterfactuals = n_counterfactuals
         self.first_epoch = first_epoch
         self.seed = seed
@@ -117,7 +128,7 @@ class CounterfactualNet(NeuralNetClassifier):
         """Initialise module, optimiser and callbacks, and seed the draws."""
         super().initialize()
         self.draw_ = torch.Generator().manual_seed(self.seed)
-        self.terms_ = []
+        self.terms_, self.sample_weight_ = [], None
         return self
 
     def get_iterator(self, dataset, training=False):
@@ -175,8 +186,8 @@ class CounterfactualNet(NeuralNetClassifier):
         """Search the counterfactuals of an epoch.
 
         Draws rows without replacement, a target for each from the classes that it is
-        not predicted as, and a real row of that target class; one search walks them
-        all; what may not be moved towards is protected.
+        not predicted as, its threshold, and real rows of that target class; one search
+        walks them all; what may not be moved towards is protected.
 
         Parameters
         ----------
@@ -198,17 +209,43 @@ class CounterfactualNet(NeuralNetClassifier):
         n_classes = logits.shape[1]
         shift = torch.randint(1, n_classes, (m,), generator=self.draw_).to(X.device)
         target = (logits.argmax(1) + shift) % n_classes
+        tau = self.tau + max(self.tau_max - self.tau, 0.0) * self._uniform(x)[:, 0]
         paths = self.generator.search(
-            module, x, target, self.constraints, tau=self.tau, epsilon=self.epsilon
+            module, x, target, self.constraints, tau=tau, epsilon=self.epsilon
         )
-        real, drawn = self._positives(X, y, target)
-        mature = paths.mature & drawn
-        found = torch.where(mature.unsqueeze(1), paths.counterfactual, real)
+        drawn_real, drawn = self._positives(X, y, target)
+        real = self._nearest(drawn_real, paths.counterfactual, X, y, target)
+        # The immutable columns alone must not change the prediction.
+        swaps = drawn & self.constraints.frozen
+        swaps = swaps & (self._uniform(x) < self.swap_immutable)
+        nascent = torch.where(swaps, drawn_real, paths.nascent)
+        share = torch.where(drawn, self._uniform(x), 1.0)
+        partner = self.constraints.protect(drawn_real, x)
+        between = share * x + (1 - share) * partner
+        mature = paths.mature.unsqueeze(1) & drawn
+        found = torch.where(mature, paths.counterfactual, real)
         real = self.constraints.protect(real, found)
         self.history.record("mature_share", paths.mature.float().mean().item())
         self.history.record("search_steps", paths.steps.float().mean().item())
         self.history.record("search_seconds", time.perf_counter() - start)
-        return CounterfactualBatch(real, found, paths.nascent, target, label)
+        weight = self.sample_weight_
+        weight = x.new_ones(m) if weight is None else weight.to(x)[rows] / weight.mean()
+        batch = real, found, nascent, target, label, between, share.squeeze(1), weight
+        return CounterfactualBatch(*batch)
+
+    def _uniform(self, x):
+        """Draw a number of [0, 1) for each row, shape (n, 1)."""
+        return torch.rand(len(x), 1, generator=self.draw_).to(x)
+
+    def _nearest(self, real, found, X, y, target):
+        """Of ``n_positives`` real rows, the first given, those nearest to ``found``."""
+        distance = (real - found).abs().sum(1)
+        for _ in range(self.n_positives - 1):
+            other = self._positives(X, y, target)[0]
+            away = (other - found).abs().sum(1)
+            real = torch.where((away < distance).unsqueeze(1), other, real)
+            distance = torch.minimum(distance, away)
+        return real
 
     def _positives(self, X, y, target):
         """Draw a real row of each target class uniformly; False where none is."""
@@ -217,7 +254,7 @@ class CounterfactualNet(NeuralNetClassifier):
         first = counts.cumsum(0) - counts
         share = torch.rand(len(target), generator=self.draw_, dtype=torch.float64)
         offset = (share.to(X.device) * counts[target]).long()
-        drawn = counts[target] > 0
+        drawn = (counts[target] > 0).unsqueeze(1)
         place = (first[target] + offset).clamp(max=len(y) - 1)
         return X[order[place]], drawn
 

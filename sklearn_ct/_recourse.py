@@ -352,6 +352,7 @@ class _Task:
                 task.walk_farther(new, ok)
                 task.sparsify(new, ok)
                 task.pull_back(new, ok)
+            ok &= ~task.bounds.conflict.any(axis=1)  # more must change than may
             values[rows[ok]] = new[ok]
         found &= ~too_many()
 

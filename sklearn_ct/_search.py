@@ -44,13 +44,13 @@ def search(
     target: Tensor,  # (n,)
     constraints: Constraints,
     *,
-    tau: float,
+    tau: float | Tensor,
     epsilon: float = 0.0,
     max_iter: int = 30,
     step_size: float = 0.25,
     lambda_cost: float = 0.001,
     penalty: Penalty | None = None,
-    nascent: str = "exit",
+    nascent: str = "sign",
     encode: Map | None = None,
     decode: Map | None = None,
     cost_weights: Tensor | None = None,  # (d,)
@@ -65,17 +65,19 @@ def search(
         Factuals and indices of their target classes.
     constraints : Constraints
         Not bound to ``x`` yet.
-    tau : float
-        A row is mature, and stops, at ``p(x')[y+] >= tau``.
+    tau : float or Tensor of shape (n,)
+        A row is mature, and stops, at ``p(x')[y+] >= tau``, reached by the state and
+        by the state with whole categories, as users are given it.
     epsilon : float
         Largest nascent perturbation, in the maximum norm.
     max_iter, step_size, lambda_cost
         Steps at most, their length, and the weight of the l1 distance.
     penalty : callable, optional
         ``(logits, target, step) -> (n,)``, a further term of the search objective.
-    nascent : {"exit", "last"}
-        The point where the path leaves the epsilon ball for the first time, or its
-        last state within the ball (the paper's reading).
+    nascent : {"sign", "exit", "last"}
+        One signed gradient step of length epsilon in every column, frozen ones and
+        categories as well; the point where the path leaves the epsilon ball for the
+        first time; or its last state within the ball (the paper's reading).
     encode, decode : callable, optional
         To the space that the gradient steps are taken in, and back. Mutability and
         domain are enforced on the decoded row.
@@ -117,6 +119,7 @@ def search(
         mature=paths.mature,
         steps=paths.steps,
         target=target,
+        tau=torch.as_tensor(tau, dtype=x.dtype, device=x.device).expand(len(x)),
         constraints=constraints.bind(x),
     )
     # Asking whether rows are finished makes a GPU wait for the host.
@@ -136,9 +139,7 @@ def search(
                     state = walk.constraints.project(decode(z), walk.x)
                 walk.track(state.detach(), epsilon, nascent)
                 logits = module(state)
-                probability = logits.detach().softmax(1)
-                reached = probability.gather(1, walk.target.unsqueeze(1)).squeeze(1)
-                walk.mature = walk.mature | (reached >= tau)
+                walk.mature = walk.mature | walk.reached(module, state, logits)
                 if step > max_iter:
                     break
                 loss = cross_entropy(logits, walk.target, reduction="none")
@@ -149,7 +150,9 @@ def search(
                     loss = loss + lambda_cost * distance.sum(1)
                 if penalty is not None:
                     loss = loss + penalty(logits, walk.target, step)
-                (gradient,) = torch.autograd.grad(loss.sum(), z)
+                gradient, slope = torch.autograd.grad(loss.sum(), [z, state])
+                if step == 1 and nascent == "sign":
+                    walk.nascent = walk.x - epsilon * slope.sign()
                 moved = walk.z - step_size * gradient
                 if decode is None:
                     moved = walk.constraints.project(moved, walk.z)
@@ -174,7 +177,23 @@ class _Walk:
     mature: Tensor
     steps: Tensor
     target: Tensor
+    tau: Tensor
     constraints: Constraints
+
+    def reached(self, module: nn.Module, state: Tensor, logits: Tensor) -> Tensor:
+        """Whether the states, and they with whole categories, reach their targets."""
+        reached = self._at_target(logits, self.target, self.tau)
+        if bool(self.constraints.is_group.any()) and bool(reached.any()):
+            rows = reached.nonzero().squeeze(1)
+            with torch.no_grad():
+                whole = module(self.constraints.harden(state[rows]))
+            reached[rows] = self._at_target(whole, self.target[rows], self.tau[rows])
+        return reached
+
+    @staticmethod
+    def _at_target(logits: Tensor, target: Tensor, tau: Tensor) -> Tensor:
+        share = logits.detach().softmax(1).gather(1, target.unsqueeze(1))
+        return share.squeeze(1) >= tau
 
     def take(self, keep: Tensor) -> "_Walk":
         tensors = {
@@ -193,7 +212,7 @@ class _Walk:
 
     def track(self, state: Tensor, epsilon: float, rule: str) -> None:
         """Follow the nascent counterfactual along the segment to ``state``."""
-        if epsilon > 0:
+        if epsilon > 0 and rule != "sign":
             inside = (state - self.x).abs().amax(1) <= epsilon
             if rule == "last":
                 self.nascent = torch.where(inside.unsqueeze(1), state, self.nascent)

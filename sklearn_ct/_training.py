@@ -60,13 +60,17 @@ PARAMETERS: dict = {
     "lambda_div": [Interval(Real, 0, None, closed="left")],
     "lambda_adv": [Interval(Real, 0, None, closed="left")],
     "lambda_reg": [Interval(Real, 0, None, closed="left")],
+    "lambda_mix": [Interval(Real, 0, None, closed="left")],
     "tau": [Interval(Real, 0, 1, closed="neither")],
+    "tau_max": [Interval(Real, 0, 1, closed="neither")],
     "epsilon": [Interval(Real, 0, None, closed="left")],
     "n_counterfactuals": [
         StrOptions({"auto"}),
         Interval(Integral, 0, None, closed="left"),
         Interval(RealNotInt, 0, 1, closed="right"),
     ],
+    "n_positives": [Interval(Integral, 1, None, closed="left")],
+    "swap_immutable": [Interval(Real, 0, 1, closed="both")],
     "burn_in": [Interval(Real, 0, 1, closed="both")],
     "max_epochs": [Interval(Integral, 1, None, closed="left")],
     "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
@@ -300,7 +304,7 @@ class Trained(BaseEstimator):
             batch_size = int(np.clip(n // 32, 32, 1000))
         n_searched = self.n_counterfactuals
         if n_searched == "auto":
-            n_searched = int(np.clip(n // 4, 1000, 5000))
+            n_searched = int(np.clip(n // 4, 1000, 2000))
         elif not isinstance(n_searched, Integral):
             n_searched = max(1, round(n_searched * n))
         constraints = self._rules.constraints(self.encoder_)
@@ -319,9 +323,14 @@ class Trained(BaseEstimator):
             module,
             generator=generator,
             constraints=constraints,
-            weights=Weights(self.lambda_div, self.lambda_adv, self.lambda_reg),
+            weights=Weights(
+                self.lambda_div, self.lambda_adv, self.lambda_reg, self.lambda_mix
+            ),
             tau=self.tau,
+            tau_max=self.tau_max,
             epsilon=self.epsilon,
+            n_positives=self.n_positives,
+            swap_immutable=self.swap_immutable,
             n_counterfactuals=n_searched,
             first_epoch=round(self.burn_in * self.max_epochs),
             seed=seed,

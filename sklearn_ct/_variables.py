@@ -196,7 +196,8 @@ def describe(X, names, columns, categorical, start):
         check_missing(numbers, name)
         decimals = decimals_of(numbers, column.dtype)
         if decimals is None and column.dtype == np.float64:
-            grid = int(np.clip(9 - np.floor(np.log10(np.std(numbers))), 0, 12))
+            spread = np.std(numbers) or 1.0
+            grid = int(np.clip(9 - np.floor(np.log10(spread)), 0, 12))
     return Variable(
         name=name,
         columns=columns,
@@ -272,6 +273,8 @@ def decimals_of(numbers, dtype):
     """Decimal places that all numbers of a column share, None beyond the limit."""
     if pd.api.types.is_integer_dtype(dtype) or pd.api.types.is_bool_dtype(dtype):
         return 0
+    if len(numbers) and np.ptp(numbers) == 0:
+        return None  # one value says nothing about the others
     single = getattr(dtype, "numpy_dtype", dtype) == np.float32
     tolerance = 1e-6 if single else 1e-9
     noise = tolerance * 1e-3 * np.abs(numbers).max(initial=0.0)

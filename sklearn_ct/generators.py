@@ -32,18 +32,20 @@ class BaseGenerator(BaseEstimator):
         Steps at most.
     lambda_cost : float, default=0.001
         Weight of the l1 distance to the factual.
-    nascent : {"exit", "last"}, default="exit"
-        Which point of a path is the nascent counterfactual: where the path leaves
-        the epsilon ball, or its last state within the ball. With the usual step size
-        the first step often leaves the ball at once; ``"last"``, the reading of the
-        paper's code, is then the unmoved row.
+    nascent : {"sign", "exit", "last"}, default="sign"
+        Which point is the nascent counterfactual: one signed gradient step of length
+        epsilon from the row, in every column, also those that must not change (as the
+        fast gradient sign method has it); where the path leaves the epsilon ball; or
+        its last state within the ball. With the usual step size the first step often
+        leaves the ball at once; ``"last"``, the reading of the paper's code, is then
+        the unmoved row.
     """
 
     _parameter_constraints: dict = {
         "step_size": [Interval(Real, 0, None, closed="neither")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "lambda_cost": [Interval(Real, 0, None, closed="left")],
-        "nascent": [StrOptions({"exit", "last"})],
+        "nascent": [StrOptions({"sign", "exit", "last"})],
     }
 
     # Maps to the space of the walk and back; None: the model's input space.
@@ -53,7 +55,7 @@ class BaseGenerator(BaseEstimator):
     penalty = None
 
     def __init__(
-        self, *, step_size=0.25, max_iter=30, lambda_cost=0.001, nascent="exit"
+        self, *, step_size=0.25, max_iter=30, lambda_cost=0.001, nascent="sign"
     ):
         self.step_size = step_size
         self.max_iter = max_iter
@@ -92,8 +94,10 @@ class BaseGenerator(BaseEstimator):
             Factuals and indices of their target classes.
         constraints : Constraints
             Mutability, domain and one-hot groups.
-        tau, epsilon : float
-            Maturity threshold and largest nascent perturbation.
+        tau : float or Tensor of shape (n,)
+            Maturity threshold.
+        epsilon : float
+            Largest nascent perturbation.
         cost_weights : Tensor of shape (d,), optional
             Weights of the columns in the l1 distance.
 
@@ -183,7 +187,7 @@ class ECCCo(BaseGenerator):
         step_size=0.25,
         max_iter=30,
         lambda_cost=0.001,
-        nascent="exit",
+        nascent="sign",
         lambda_energy=5.0,
     ):
         super().__init__(
@@ -218,8 +222,8 @@ class REVISE(BaseGenerator):
     step_size : float, default=0.5
         Length of a gradient step, in the latent space.
     max_iter, lambda_cost, nascent
-        See `BaseGenerator`. The walk starts at the reconstruction of the row, so that
-        nascent counterfactuals lie on the way from the row to there.
+        See `BaseGenerator`. The walk starts at the reconstruction of the row;
+        ``nascent="exit"`` is a point on the way from the row to there.
     latent_dim : int, default=8
         Width of the latent space.
     hidden_dim : int, default=64
@@ -278,7 +282,7 @@ class REVISE(BaseGenerator):
         step_size=0.5,
         max_iter=30,
         lambda_cost=0.001,
-        nascent="exit",
+        nascent="sign",
         latent_dim=8,
         hidden_dim=64,
         beta=0.5,

@@ -63,7 +63,9 @@ def contrastive_divergence(energy_real: Tensor, energy_found: Tensor) -> Tensor:
     return (energy_real - energy_found).mean()
 
 
-def adversarial_loss(logits: Tensor, label: Tensor) -> Tensor:
+def adversarial_loss(
+    logits: Tensor, label: Tensor, weight: Tensor | None = None
+) -> Tensor:
     """Cross-entropy of nascent counterfactuals for the true class of their factual.
 
     Parameters
@@ -72,6 +74,8 @@ def adversarial_loss(logits: Tensor, label: Tensor) -> Tensor:
         Logits of the nascent counterfactuals.
     label : Tensor of shape (n,)
         True class of the rows that they started from.
+    weight : Tensor of shape (n,), optional
+        Of the rows; 1 on average over the training rows.
 
     Returns
     -------
@@ -82,7 +86,8 @@ def adversarial_loss(logits: Tensor, label: Tensor) -> Tensor:
     >>> adversarial_loss(torch.zeros(1, 2), torch.tensor([0]))
     tensor(0.6931)
     """
-    return cross_entropy(logits, label)
+    loss = cross_entropy(logits, label, reduction="none")
+    return (loss if weight is None else weight * loss).mean()
 
 
 def energy_ridge(energy_real: Tensor, energy_found: Tensor) -> Tensor:
@@ -112,6 +117,50 @@ def energy_ridge(energy_real: Tensor, energy_found: Tensor) -> Tensor:
     return (energy_real.square() + energy_found.square()).mean()
 
 
+def interpolation_loss(
+    logits: Tensor,
+    label: Tensor,
+    target: Tensor,
+    share: Tensor,
+    weight: Tensor | None = None,
+) -> Tensor:
+    """Cross-entropy of points between factuals and real rows of the target class.
+
+    At ``share * x + (1 - share) * x+`` the model is to expect the true class with
+    probability ``share`` and the target class otherwise, so that its confidence rises
+    all the way to the real rows, not only at the boundary.
+
+    Parameters
+    ----------
+    logits : Tensor of shape (n, K)
+        Logits of the interpolated points.
+    label, target : Tensor of shape (n,)
+        True class of the factual and class of the real row.
+    share : Tensor of shape (n,)
+        Share of the factual, between 0 and 1.
+    weight : Tensor of shape (n,), optional
+        As in `adversarial_loss`.
+
+    Returns
+    -------
+    Tensor, a scalar
+
+    References
+    ----------
+    H. Zhang, M. Cisse, Y. N. Dauphin, D. Lopez-Paz, "mixup: Beyond empirical risk
+    minimization", ICLR 2018; there pairs are drawn at random.
+
+    Examples
+    --------
+    >>> one = torch.ones(1, dtype=torch.long)
+    >>> interpolation_loss(torch.zeros(1, 2), 0 * one, one, torch.tensor([0.3]))
+    tensor(0.6931)
+    """
+    loss = share * cross_entropy(logits, label, reduction="none")
+    loss = loss + (1 - share) * cross_entropy(logits, target, reduction="none")
+    return (loss if weight is None else weight * loss).mean()
+
+
 @dataclass(frozen=True)
 class CounterfactualBatch:
     """The counterfactuals that go with one mini-batch; constants for the gradient.
@@ -126,6 +175,12 @@ class CounterfactualBatch:
         Points of the search paths within epsilon of their factuals.
     target, label : Tensor of shape (m,)
         Target class ``y+`` and true class of the factual.
+    between : Tensor of shape (m, d)
+        Points between the factuals and real rows of the target class.
+    share : Tensor of shape (m,)
+        Share of the factual in ``between``.
+    weight : Tensor of shape (m,)
+        Weight of the factual; 1 on average over the training rows.
     """
 
     real: Tensor
@@ -133,26 +188,27 @@ class CounterfactualBatch:
     nascent: Tensor
     target: Tensor
     label: Tensor
+    between: Tensor
+    share: Tensor
+    weight: Tensor
 
     def __len__(self) -> int:
         return len(self.target)
 
     def split(self, n_batches: int) -> list["CounterfactualBatch"]:
         """Spread the rows evenly over ``n_batches`` mini-batches."""
-        columns = [
-            tensor.tensor_split(n_batches)
-            for tensor in (self.real, self.found, self.nascent, self.target, self.label)
-        ]
+        columns = [tensor.tensor_split(n_batches) for tensor in vars(self).values()]
         return [CounterfactualBatch(*chunk) for chunk in zip(*columns, strict=True)]
 
 
 class Terms(NamedTuple):
-    """The four terms of the objective, unweighted scalars."""
+    """The five terms of the objective, unweighted scalars."""
 
     clf: Tensor
     div: Tensor
     adv: Tensor
     reg: Tensor
+    mix: Tensor
 
 
 class Weights(NamedTuple):
@@ -161,6 +217,7 @@ class Weights(NamedTuple):
     div: float
     adv: float
     reg: float
+    mix: float = 0.0
 
     @property
     def conventional(self) -> bool:
@@ -175,7 +232,7 @@ def objective(
     sample_weight: Tensor | None,  # (n,)
     batch: CounterfactualBatch | None,
 ) -> tuple[Terms, Tensor]:
-    """Evaluate the four terms in one forward pass over the concatenated rows.
+    """Evaluate the five terms in one forward pass over the concatenated rows.
 
     Parameters
     ----------
@@ -184,7 +241,7 @@ def objective(
     x, label, sample_weight : Tensor of shape (n, d), (n,), (n,)
         The mini-batch. The classification loss is its weighted mean.
     batch : CounterfactualBatch or None
-        None or empty: the other three terms are zero.
+        None or empty: the other terms are zero.
 
     Returns
     -------
@@ -195,7 +252,8 @@ def objective(
     Notes
     -----
     ``L = CE(M(x), y) + lambda_div mean[E(x+, y+) - E(x', y+)]
-    + lambda_adv CE(M(x_nascent), y) + lambda_reg mean[E(x+, y+)^2 + E(x', y+)^2]``
+    + lambda_adv CE(M(x_nascent), y) + lambda_reg mean[E(x+, y+)^2 + E(x', y+)^2]
+    + lambda_mix mean[a CE(M(z), y) + (1 - a) CE(M(z), y+)]``, ``z = a x + (1 - a) x+``
 
     References
     ----------
@@ -205,17 +263,21 @@ def objective(
     if batch is None or len(batch) == 0:
         logits = module(x)
         zero = logits.new_zeros(())
-        return Terms(_mean_loss(logits, label, sample_weight), zero, zero, zero), logits
+        return Terms(_mean_loss(logits, label, sample_weight), *[zero] * 4), logits
     m = len(batch)
-    every = module(torch.cat([x, batch.real, batch.found, batch.nascent]))
-    logits, real, found, nascent = every.split([len(x), m, m, m])
+    rows = [x, batch.real, batch.found, batch.nascent, batch.between]
+    logits, *others = module(torch.cat(rows)).split([len(x), m, m, m, m])
+    real, found, nascent, between = others
     energy_real = energy(real, batch.target)
     energy_found = energy(found, batch.target)
     terms = Terms(
         clf=_mean_loss(logits, label, sample_weight),
         div=contrastive_divergence(energy_real, energy_found),
-        adv=adversarial_loss(nascent, batch.label),
+        adv=adversarial_loss(nascent, batch.label, batch.weight),
         reg=energy_ridge(energy_real, energy_found),
+        mix=interpolation_loss(
+            between, batch.label, batch.target, batch.share, batch.weight
+        ),
     )
     return terms, logits
 

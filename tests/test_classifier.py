@@ -22,6 +22,7 @@ from skorch.callbacks import Callback
 from torch import nn
 
 from sklearn_ct import CounterfactualTrainedClassifier
+from sklearn_ct._net import CounterfactualNet
 from sklearn_ct.datasets import make_loan_applications
 from sklearn_ct.generators import ECCCo, Generic
 
@@ -555,6 +556,7 @@ def test_history(fitted):
         "loss_div",
         "loss_adv",
         "loss_reg",
+        "loss_mix",
         "mature_share",
         "search_steps",
         "search_seconds",
@@ -571,13 +573,86 @@ def test_history(fitted):
 def test_burn_in_is_conventional():
     clf = _make(burn_in=0.5).fit(X, Y)
     np.testing.assert_array_equal(clf.history_["mature_share"].isna(), [1, 1, 0, 0])
-    conventional = _make(lambda_div=0, lambda_adv=0, lambda_reg=0).fit(X, Y)
+    conventional = _make(lambda_div=0, lambda_adv=0, lambda_reg=0, lambda_mix=0)
+    conventional.fit(X, Y)
     burnt = _make(burn_in=1.0).fit(X, Y)
     np.testing.assert_array_equal(_weights(conventional), _weights(burnt))
 
 
+@pytest.mark.parametrize("others", [{"lambda_mix": 0.9}, {"lambda_reg": 0.9}])
+def test_without_divergence_and_adversarial_loss_it_is_conventional(others):
+    none = {"lambda_div": 0, "lambda_adv": 0, "mutability": RULES}
+    clf = _make(**none, **others).fit(X, Y)
+    plain = _make(n_counterfactuals=0, mutability=RULES).fit(X, Y)
+    np.testing.assert_array_equal(_weights(clf), _weights(plain))
+    assert not {"mature_share", "search_steps", "search_seconds"} & set(clf.history_)
+    terms = clf.history_[["loss_div", "loss_adv", "loss_reg", "loss_mix"]]
+    assert (terms == 0).all(axis=None)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"lambda_mix": 0.0},
+        {"tau_max": 0.5},
+        {"n_positives": 1},
+        {"swap_immutable": 0.0},
+        {"epsilon": 0.3},
+    ],
+)
+def test_every_setting_of_the_objective_reaches_the_training(fitted, change):
+    other = _make(mutability=RULES, **change).fit(X, Y)
+    assert not np.array_equal(_weights(other), _weights(fitted))
+
+
+def test_nothing_is_swapped_where_nothing_is_immutable():
+    one, other = (
+        _make(mutability={"age": "increase"}, swap_immutable=share).fit(X, Y)
+        for share in (0.0, 1.0)
+    )
+    np.testing.assert_array_equal(_weights(one), _weights(other))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"lambda_mix": 0, "swap_immutable": 0, "n_positives": 1},
+        {"lambda_mix": 2.0, "swap_immutable": 1, "tau": 0.01, "tau_max": 0.99},
+        # The threshold may lie above the range's end; it is then the only one.
+        {"tau": 0.97, "tau_max": 0.95},
+    ],
+)
+def test_settings_at_the_ends_of_their_ranges(settings):
+    clf = _make(mutability=RULES, **settings).fit(X, Y)
+    assert np.isfinite(_weights(clf)).all()
+    assert len(clf.explain(X[:3])) == 3
+
+
+def test_below_tau_the_end_of_the_range_has_no_say():
+    low, high = (_make(tau=0.97, tau_max=t).fit(X, Y) for t in (0.2, 0.97))
+    np.testing.assert_array_equal(_weights(low), _weights(high))
+
+
+def test_auto_is_a_quarter_of_the_rows_within_limits(monkeypatch):
+    asked = []
+    generate = CounterfactualNet.generate
+
+    def counted(net, X, y):
+        asked.append(net.n_counterfactuals)
+        return generate(net, X[:50], y[:50])
+
+    monkeypatch.setattr(CounterfactualNet, "generate", counted)
+    for n in (300, 6_000, 9_000):
+        rows = np.resize(ARRAY, (n, ARRAY.shape[1]))
+        clf = _make(n_counterfactuals="auto", max_epochs=1, hidden_layer_sizes=())
+        clf.fit(rows, np.resize(Y.to_numpy(), n))
+    assert asked == [1000, 1500, 2000]
+
+
 def test_the_loss_is_the_sum_of_its_terms(fitted):
-    weights = {"clf": 1.0, "div": 0.1, "adv": 0.1, "reg": 0.05}
+    weights = {"clf": 1.0} | {
+        name: getattr(fitted, f"lambda_{name}") for name in ("div", "adv", "reg", "mix")
+    }
     total = sum(w * fitted.history_[f"loss_{name}"] for name, w in weights.items())
     np.testing.assert_allclose(fitted.loss_curve_, total, rtol=0.05)
 

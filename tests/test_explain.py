@@ -441,6 +441,24 @@ def test_rules_of_the_call_narrow_those_of_the_classifier(loans):
     check_rules(result, both, {"income": (10_000, 60_000)})
 
 
+@pytest.mark.parametrize("effort", ["walk", "full"])
+def test_no_answer_leaves_a_value_outside_its_domain_for_fewer_changes(
+    clf, asked, effort
+):
+    domain = {"savings": (50_000, 90_000), "loan_amount": (1_000, 5_000)}
+    # Both columns of every row have to change.
+    outside = (asked["savings"] < 50_000) & (asked["loan_amount"] > 5_000)
+    asked = asked[outside]
+    assert len(asked) > 20
+    one, two = (
+        clf.explain(asked, domain=domain, max_changes=k, effort=effort) for k in (1, 2)
+    )
+    assert (one.status == "infeasible").all()
+    assert two.valid.any()
+    check_rules(two, domain=domain)
+    assert (two.n_changes[two.valid] == 2).all()
+
+
 # -- many rows under random rules ----------------------------------------------
 
 

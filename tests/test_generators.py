@@ -54,7 +54,7 @@ def test_parameters_and_defaults():
         "step_size": 0.25,
         "max_iter": 30,
         "lambda_cost": 0.001,
-        "nascent": "exit",
+        "nascent": "sign",
     }
     assert Generic().get_params() == shared
     assert ECCCo().get_params() == {**shared, "lambda_energy": 5.0}
@@ -138,6 +138,40 @@ def test_eccco_is_the_search_with_its_penalty(task):
         *task, tau=0.6, epsilon=0.2, max_iter=20, penalty=generator.penalty
     )
     same(generator.search(*task, tau=0.6, epsilon=0.2), expected)
+
+
+def test_the_default_nascent_is_a_signed_step_of_the_whole_objective(task):
+    module, x, target, _ = task
+    generator = ECCCo(lambda_energy=30.0, lambda_cost=0.1)
+    state = x.clone().requires_grad_()
+    logits = module(state)
+    energy = -logits.gather(1, target[:, None])[:, 0]
+    loss = -logits.log_softmax(1).gather(1, target[:, None])[:, 0]
+    loss = loss + 30.0 * 0.1 * 2**-0.9 * (energy + 1e-3 * energy**2)
+    loss = loss + 0.1 * (state - x).abs().sum(1)
+    loss.sum().backward()
+    expected = x - 0.2 * state.grad.sign()
+    for kind in (generator, clone(generator).set_params(nascent="sign")):
+        nascent = kind.search(*task, tau=0.6, epsilon=0.2).nascent
+        torch.testing.assert_close(nascent, expected)
+
+
+@pytest.mark.parametrize("kind", [Generic, ECCCo])
+def test_thresholds_of_each_row(task, kind):
+    _, x, _, constraints = task
+    # Linear, with three directions a third of a turn apart: every class is reached.
+    steep = MLP(2, 3, ()).double()
+    turns = torch.arange(3, dtype=torch.float64) * 2 * torch.pi / 3
+    steep[0].weight.data = 3 * torch.stack([turns.cos(), turns.sin()], 1)
+    target = (steep(x).argmax(1) + 1) % 3
+    task = steep, x, target, constraints
+    tau = torch.linspace(0.35, 0.95, 20, dtype=torch.float64)
+    found = kind().search(*task, tau=tau)
+    share = steep(found.counterfactual).softmax(1)[torch.arange(20), target]
+    assert torch.equal(found.mature, share >= tau)
+    assert found.mature.any()
+    highest = kind().search(*task, tau=0.95)
+    assert highest.steps.sum() > found.steps.sum()
 
 
 def test_without_energy_eccco_is_generic(task):
@@ -316,7 +350,9 @@ def test_revise_starts_at_the_reconstruction(mixed, revise):
         rise=torch.tensor([[False, *6 * [True]]]),
         fall=torch.tensor([[False, *6 * [True]]]),
     )
-    found = revise.search(module, x, target, frozen, tau=1e-9, epsilon=0.05)
+    exits = clone(revise).set_params(nascent="exit", vae=revise.vae_)
+    exits.fit(x, constraints=constraints)
+    found = exits.search(module, x, target, frozen, tau=1e-9, epsilon=0.05)
     assert found.mature.all()
     assert (found.steps == 0).all()
     assert torch.equal(found.counterfactual[:, 0], x[:, 0])

@@ -13,6 +13,7 @@ from skorch.callbacks import (
     LRScheduler,
 )
 
+from sklearn_ct import _net
 from sklearn_ct._constraints import Constraints
 from sklearn_ct._module import MLP
 from sklearn_ct._net import (
@@ -26,9 +27,10 @@ from sklearn_ct._net import (
 from sklearn_ct.generators import ECCCo, Generic
 from sklearn_ct.losses import Weights
 
-FULL, AR, CD = Weights(0.5, 0.25, 0.1), Weights(0, 0.25, 0), Weights(0.5, 0, 0.1)
+FULL = Weights(0.5, 0.25, 0.1, 0.3)
+AR, CD = Weights(0, 0.25, 0), Weights(0.5, 0, 0.1)
 BL = Weights(0.0, 0.0, 0.0)
-TERMS = ["loss_clf", "loss_div", "loss_adv", "loss_reg"]
+TERMS = ["loss_clf", "loss_div", "loss_adv", "loss_reg", "loss_mix"]
 SEARCH = ["mature_share", "search_steps", "search_seconds"]
 
 
@@ -121,6 +123,8 @@ def test_a_step_against_the_formula(data, monkeypatch):
     net.train(X, y, sample_weight=weight)
     (bank,) = banks
     rows = torch.arange(50)
+    own = bank.weight  # of the rows searched, 1 on average over all rows
+    assert set(own.tolist()) <= set((weight / weight.mean()).tolist())
 
     def log_probability(rows, label):
         return twin(rows).log_softmax(1)[torch.arange(len(rows)), label]
@@ -129,10 +133,13 @@ def test_a_step_against_the_formula(data, monkeypatch):
     terms = [
         -(weight * log_probability(X, y)).sum() / weight.sum(),
         real.mean() - found.mean(),
-        -log_probability(bank.nascent, bank.label).mean(),
+        -(own * log_probability(bank.nascent, bank.label)).mean(),
         (real**2).mean() + (found**2).mean(),
+        -(own * bank.share * log_probability(bank.between, bank.label)).mean()
+        - (own * (1 - bank.share) * log_probability(bank.between, bank.target)).mean(),
     ]
     loss = terms[0] + 0.5 * terms[1] + 0.25 * terms[2] + 0.1 * terms[3]
+    loss = loss + 0.3 * terms[4]
     loss.backward()
     for new, old in zip(net.module_.parameters(), twin.parameters(), strict=True):
         torch.testing.assert_close(new, old - 0.1 * old.grad)
@@ -153,8 +160,13 @@ def test_partial_objectives(data, weights):
         assert (row["loss_adv"] != 0) is (weights is not BL)
 
 
-def test_conventional_training_is_training_without_counterfactuals(data):
-    conventional = make_net(weights=BL).train(*data)
+@pytest.mark.parametrize("weights", [BL, Weights(0.0, 0.0, 0.1, 0.3)])
+def test_conventional_training_is_training_without_counterfactuals(
+    data, weights, monkeypatch
+):
+    banks = kept_results(monkeypatch, CounterfactualNet, "generate")
+    conventional = make_net(weights=weights).train(*data)
+    assert not banks
     without = make_net(n_counterfactuals=0).train(*data)
     full = make_net().train(*data)
     assert torch.equal(parameters(conventional), parameters(without))
@@ -235,11 +247,28 @@ def test_a_class_without_rows_gives_no_divergence(classes):
     lost = batch.target == 3
     assert lost.any()
     assert torch.equal(batch.real[lost], batch.found[lost])
+    # Nor a point on the way to it, nor columns of it.
+    rows = (X[:, None] == batch.between[lost]).all(2)
+    assert rows.any(0).all()
+    assert torch.equal(y[rows.int().argmax(0)], batch.label[lost])
+    assert (batch.share[lost] == 1).all()
+    assert (batch.share[~lost] < 1).all()
+    net.swap_immutable, net.epsilon = 1.0, 0.0
+    net.constraints = replace(net.constraints, **NEITHER)
+    batch = net.generate(X[present], y[present])
+    lost = batch.target == 3
+    rows = (X[:, None] == batch.nascent).all(2)
+    assert torch.equal(y[rows.int().argmax(0)][lost], batch.label[lost])
+    assert torch.equal(y[rows.int().argmax(0)][~lost], batch.target[~lost])
 
 
-def test_what_did_not_mature_gets_its_real_row(classes, monkeypatch):
+@pytest.mark.parametrize("n_positives", [1, 4])
+def test_what_did_not_mature_gets_its_real_row(classes, monkeypatch, n_positives):
     X, y = classes
-    net = ready(make_net(2, 4, generator=Generic(max_iter=2), tau=0.3))
+    walk = Generic(max_iter=2)
+    net = ready(
+        make_net(2, 4, generator=walk, tau=0.3, tau_max=0.3, n_positives=n_positives)
+    )
     searched = kept_results(monkeypatch, Generic, "search")
     batch = net.generate(X, y)
     (paths,) = searched
@@ -269,6 +298,139 @@ def test_protection(data):
     assert torch.equal(batch.real[:, 0], batch.found[:, 0])
     assert (batch.real[:, 1] >= batch.found[:, 1]).all()
     assert (batch.real[:, 2] <= batch.found[:, 2]).all()
+
+
+@pytest.mark.parametrize(
+    ("tau", "tau_max"), [(0.3, 0.9), (0.5, 0.5), (0.97, 0.95), (0.97, 0.2)]
+)
+def test_thresholds_are_drawn_from_their_range(classes, monkeypatch, tau, tau_max):
+    asked = []
+    method = Generic.search
+
+    def search(*arguments, **options):
+        asked.append(options["tau"])
+        return method(*arguments, **options)
+
+    monkeypatch.setattr(Generic, "search", search)
+    net = ready(
+        make_net(
+            2,
+            4,
+            generator=Generic(max_iter=1),
+            tau=tau,
+            tau_max=tau_max,
+            n_counterfactuals=120,
+        )
+    )
+    for _ in range(20):
+        net.generate(*classes)
+    asked = torch.stack(asked)
+    assert asked.shape == (20, 120)
+    highest = max(tau, tau_max)
+    assert asked.min() >= tau - 1e-7
+    assert asked.max() <= highest + 1e-7
+    # Uniform: the deciles of 2400 draws.
+    expected = torch.linspace(0.1, 0.9, 9) * (highest - tau) + tau
+    found = asked.flatten().quantile(torch.linspace(0.1, 0.9, 9))
+    assert (found - expected).abs().max() <= 0.05 * (highest - tau) + 1e-6
+    assert len(asked.unique()) > 1000 or highest == tau
+
+
+def test_the_positive_is_the_nearest_of_those_drawn(classes, monkeypatch):
+    X, y = classes
+    net = ready(make_net(2, 4, n_positives=5, n_counterfactuals=120, tau=0.3))
+    drawn = kept_results(monkeypatch, CounterfactualNet, "_positives")
+    searched = kept_results(monkeypatch, ECCCo, "search")
+    batch = net.generate(X, y)
+    assert len(drawn) == 5
+    rows = torch.stack([real for real, _ in drawn])  # (5, m, d)
+    distance = (rows - searched[0].counterfactual).abs().sum(2)
+    expected = rows[distance.argmin(0), torch.arange(120)]
+    assert torch.equal(batch.real, expected)
+    assert (distance.argmin(0) > 0).any()
+    # It is of the target class.
+    where = (batch.real[:, None] == X).all(2).int().argmax(1)
+    assert torch.equal(y[where], batch.target)
+
+
+def test_one_positive_is_the_first_draw(classes, monkeypatch):
+    net = ready(make_net(2, 4, n_positives=1))
+    drawn = kept_results(monkeypatch, CounterfactualNet, "_positives")
+    batch = net.generate(*classes)
+    ((real, _),) = drawn
+    assert torch.equal(batch.real, real)
+
+
+NEITHER = {"rise": torch.zeros(1, 2).bool(), "fall": torch.zeros(1, 2).bool()}
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
+def test_a_share_of_the_nascent_takes_over_the_immutable_columns(
+    data, monkeypatch, share
+):
+    X, y = data
+    constraints = replace(
+        Constraints.free(3),
+        rise=torch.tensor([[False, True, False]]),
+        fall=torch.tensor([[False, False, True]]),
+    )
+    net = ready(
+        make_net(constraints=constraints, swap_immutable=share, n_counterfactuals=120)
+    )
+    drawn = kept_results(monkeypatch, CounterfactualNet, "_positives")
+    searched = kept_results(monkeypatch, ECCCo, "search")
+    swapped = 0
+    for _ in range(10):
+        batch = net.generate(X, y)
+        before, (real, _) = searched[-1].nascent, drawn[-1]
+        changed = batch.nascent != before
+        # Columns that may still move one way stay.
+        assert not changed[:, 1:].any()
+        assert torch.equal(batch.nascent[changed[:, 0], 0], real[changed[:, 0], 0])
+        # Each is of a row of the target class.
+        where = (X[:, 0] == real[:, :1]).int().argmax(1)
+        assert torch.equal(y[where], batch.target)
+        swapped += int(changed[:, 0].sum())
+    spread = (1200 * share * (1 - share)) ** 0.5
+    assert abs(swapped - 1200 * share) <= 4 * spread
+
+
+def test_between_lies_on_the_way_to_a_protected_real_row(data, monkeypatch):
+    X, y = data
+    constraints = replace(
+        Constraints.free(3),
+        rise=torch.tensor([[False, True, False]]),
+        fall=torch.tensor([[False, True, True]]),
+    )
+    # Without perturbation a nascent counterfactual is its row.
+    net = ready(make_net(constraints=constraints, epsilon=0.0, n_counterfactuals=120))
+    drawn = kept_results(monkeypatch, CounterfactualNet, "_positives")
+    shares = []
+    for _ in range(10):
+        batch = net.generate(X, y)
+        x, real = batch.nascent, drawn[-1][0]
+        partner = real.clone()
+        partner[:, 0] = x[:, 0]
+        partner[:, 2] = torch.minimum(real[:, 2], x[:, 2])
+        share = batch.share[:, None]
+        torch.testing.assert_close(batch.between, share * x + (1 - share) * partner)
+        shares.append(batch.share)
+    assert shares[0].shape == (120,)
+    deciles = torch.cat(shares).quantile(torch.linspace(0.1, 0.9, 9))
+    assert (deciles - torch.linspace(0.1, 0.9, 9)).abs().max() < 0.05
+
+
+def test_the_draws_of_an_epoch_are_reproducible(classes):
+    options = {"tau": 0.3, "tau_max": 0.9, "n_positives": 3, "swap_immutable": 0.5}
+    constraints = replace(Constraints.free(2), **NEITHER)
+    options |= {"constraints": constraints, "n_counterfactuals": 40}
+    first, second, other = (
+        vars(ready(make_net(2, 4, seed=seed, **options)).generate(*classes))
+        for seed in (5, 5, 6)
+    )
+    for name, value in first.items():
+        assert torch.equal(value, second[name]), name
+        assert name == "weight" or not torch.equal(value, other[name]), name
 
 
 # -- skorch's callbacks ---------------------------------------------------------
@@ -343,13 +505,19 @@ def test_callbacks_see_rows_and_labels(data):
 
 @pytest.mark.parametrize("bad", [torch.nan, torch.inf])
 @pytest.mark.parametrize("everywhere", [False, True])
-def test_steps_that_are_not_finite_are_skipped(data, bad, everywhere):
-    weight = torch.ones(120)
-    weight[: 120 if everywhere else 1] = bad
+def test_steps_that_are_not_finite_are_skipped(data, monkeypatch, bad, everywhere):
+    total, calls = _net.total, []
+
+    def spoiled(terms, weights):
+        calls.append(1)
+        loss = total(terms, weights)
+        return loss * bad if everywhere or len(calls) == 3 else loss
+
+    monkeypatch.setattr(_net, "total", spoiled)
     net = make_net(max_epochs=2, callbacks=[GradientNormClipping(1.0)]).initialize()
     before = parameters(net)
     with pytest.warns(NonFiniteLossWarning, match="batch in epoch . is not finite"):
-        net.train(*data, sample_weight=weight)
+        net.train(*data)
     # Other batches go on.
     assert torch.equal(parameters(net), before) is everywhere
     assert torch.isfinite(parameters(net)).all()

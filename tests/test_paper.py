@@ -13,7 +13,7 @@ import torch
 from sklearn_ct import CounterfactualTrainedClassifier
 from sklearn_ct._constraints import Constraints
 from sklearn_ct._module import MLP
-from sklearn_ct._net import one_thread
+from sklearn_ct._net import CounterfactualNet, one_thread
 from sklearn_ct.datasets import make_moons
 from sklearn_ct.generators import ECCCo, Generic
 from sklearn_ct.losses import contrastive_divergence, energy
@@ -91,6 +91,16 @@ def gaussians(n, seed, means=(1.0, 1.5)):
     return centre + np.array([1.0, 1.0, 0.5]) * draw.normal(size=(n, 3)), y
 
 
+# The objective and the searches of the paper, without what this package adds.
+PAPER = {
+    "lambda_mix": 0.0,
+    "n_positives": 1,
+    "swap_immutable": 0.0,
+    "epsilon": 0.3,
+    "generator": ECCCo(nascent="last"),
+}
+
+
 def relative_weight(X, y, mutability, lambda_div):
     """Weight of feature 0, relative to that of the mutable feature 1."""
     clf = CounterfactualTrainedClassifier(
@@ -100,9 +110,12 @@ def relative_weight(X, y, mutability, lambda_div):
         lambda_div=lambda_div,
         lambda_adv=0.0,
         lambda_reg=0.1,
+        tau=0.5,
+        tau_max=0.5,
         max_epochs=20,
         lr=0.02,
         random_state=0,
+        **PAPER,
     ).fit(X, y)
     weight = next(clf.net_.module_.parameters()).detach().numpy()
     sensitivity = np.abs(weight[1] - weight[0])
@@ -200,12 +213,79 @@ def trained(request):
     else:
         X, y = gaussians(600, 0)
     clf = CounterfactualTrainedClassifier(
-        lambda_div=0.5, lambda_adv=0.25, lambda_reg=0.25, max_epochs=20, random_state=0
+        lambda_div=0.5,
+        lambda_adv=0.25,
+        lambda_reg=0.25,
+        tau=0.75,
+        tau_max=0.75,
+        max_epochs=20,
+        random_state=0,
+        **PAPER,
     ).fit(X, y)
     return clf.net_.module_, torch.from_numpy(clf.encode(X)).float()
 
 
-@pytest.mark.parametrize("rule", ["exit", "last"])
+def test_the_settings_of_the_paper_give_its_objective(trained_by_the_paper):
+    # What the history says is the loss: CE + 0.5 div + 0.25 adv + 0.1 reg, with the
+    # points of the searches that nothing but the paper's rules has touched.
+    clf, bank, paths, positives = trained_by_the_paper
+    assert paths.mature.any()
+    share = bank_probability(clf, paths.counterfactual, bank.target)
+    assert torch.equal(paths.mature, share >= 0.75)
+    ((real, _),) = positives
+    assert torch.equal(bank.nascent, paths.nascent)
+    found = torch.where(paths.mature[:, None], paths.counterfactual, real)
+    assert torch.equal(bank.found, found)
+    protected = real.clone()
+    protected[:, 0] = found[:, 0]
+    assert torch.equal(bank.real, protected)
+    row = clf.history_.iloc[-1]
+    terms = row[["loss_clf", "loss_div", "loss_adv", "loss_reg"]].to_numpy(float)
+    assert row["train_loss"] == pytest.approx(terms @ [1.0, 0.5, 0.25, 0.1], rel=1e-4)
+
+
+@pytest.fixture
+def trained_by_the_paper(monkeypatch):
+    """One epoch of one mini-batch, its bank of counterfactuals, paths and positives."""
+    kept = []
+    for kind, name in (
+        (CounterfactualNet, "generate"),
+        (ECCCo, "search"),
+        (CounterfactualNet, "_positives"),
+    ):
+        method, results = getattr(kind, name), []
+
+        def keep(*arguments, method=method, results=results, **options):
+            results.append(method(*arguments, **options))
+            return results[-1]
+
+        monkeypatch.setattr(kind, name, keep)
+        kept.append(results)
+    X, y = gaussians(400, 0)
+    clf = CounterfactualTrainedClassifier(
+        lambda_div=0.5,
+        lambda_adv=0.25,
+        lambda_reg=0.1,
+        tau=0.75,
+        tau_max=0.75,
+        mutability=["none", "both", "both"],
+        n_counterfactuals=100,
+        batch_size=400,
+        lr=1e-12,
+        max_epochs=1,
+        random_state=0,
+        **PAPER,
+    ).fit(X, y)
+    (bank,), (paths,), positives = kept
+    return clf, bank, paths, positives
+
+
+def bank_probability(clf, x, target):
+    with torch.no_grad():
+        return clf.net_.module_(x).softmax(1).gather(1, target[:, None])[:, 0]
+
+
+@pytest.mark.parametrize("rule", ["exit", "last", "sign"])
 @pytest.mark.parametrize("epsilon", [0.05, 0.3])
 @pytest.mark.parametrize("generator", [ECCCo, Generic])
 def test_nascent_never_exceeds_epsilon(trained, generator, epsilon, rule):

@@ -335,7 +335,8 @@ def test_from_a_classifier_of_this_package_it_goes_on_as_a_warm_start():
         **settings, lambda_div=0.0, lambda_adv=0.0, warm_start=True
     ).fit(X, Y)
     tuned = CounterfactualTrainedClassifier.from_pretrained(plain, **settings).fit(X, Y)
-    plain.set_params(lambda_div=0.1, lambda_adv=0.1).fit(X, Y)
+    weights = {name: getattr(tuned, name) for name in ("lambda_div", "lambda_adv")}
+    plain.set_params(**weights).fit(X, Y)
     assert_same_weights(plain, tuned)
     assert plain.history_["loss_div"].tolist()[:2] == [0, 0]
     assert (

@@ -47,7 +47,7 @@ def probability(net, x, target):
 
 
 class Recorder(nn.Module):
-    """Keeps every state that it is asked about."""
+    """Keeps every state of the walk; whole categories are asked without gradients."""
 
     def __init__(self, net):
         super().__init__()
@@ -55,7 +55,8 @@ class Recorder(nn.Module):
         self.states = []
 
     def forward(self, x):
-        self.states.append(x.detach().clone())
+        if torch.is_grad_enabled():
+            self.states.append(x.detach().clone())
         return self.net(x)
 
 
@@ -152,11 +153,14 @@ def test_maturity_is_the_probability_of_the_target():
 
 def test_rows_that_are_mature_from_the_start_stay():
     net, x = network(), rows(10)
-    found = search(net, x, targets(net, x, shift=0), FREE, tau=0.1, epsilon=0.3)
-    assert found.mature.all()
-    assert torch.equal(found.steps, torch.zeros(10, dtype=torch.long))
-    assert torch.equal(found.counterfactual, x)
-    assert torch.equal(found.nascent, x)
+    target = targets(net, x, shift=0)
+    for rule in ("sign", "exit", "last"):
+        found = search(net, x, target, FREE, tau=0.1, epsilon=0.3, nascent=rule)
+        assert found.mature.all()
+        assert torch.equal(found.steps, torch.zeros(10, dtype=torch.long))
+        assert torch.equal(found.counterfactual, x)
+        # A signed step does not depend on where the search ends.
+        assert torch.equal(found.nascent, x) is (rule != "sign")
 
 
 def test_no_rows_at_all():
@@ -245,7 +249,7 @@ def test_the_walk_ends_when_all_rows_are_mature():
     net, x = Recorder(network(gain=3.0)), rows(10)
     found = search(net, x, targets(net.net, x), FREE, tau=0.4, max_iter=500)
     assert found.mature.all()
-    # The walk's states and the one of `targets`.
+    # With the one that it starts from.
     assert len(net.states) == int(found.steps.max()) + 1
 
 
@@ -349,20 +353,177 @@ def test_nascent_against_the_oracle(options, rule, oracle):
 
 def test_exit_differs_from_its_row_where_the_search_moved():
     net, x = network(gain=3.0), rows(200)
-    found = search(net, x, targets(net, x), FREE, tau=0.9, epsilon=0.3, step_size=1.0)
+    options = {"tau": 0.9, "epsilon": 0.3, "step_size": 1.0, "nascent": "exit"}
+    found = search(net, x, targets(net, x), FREE, **options)
     moved = (found.counterfactual != x).any(1)
     differs = (found.nascent != x).any(1)
     assert moved.sum() > 150
     assert differs[moved].float().mean() >= 0.95
 
 
-def test_single_precision_nascent_stays_within_epsilon():
+@pytest.mark.parametrize("rule", ["sign", "exit", "last"])
+def test_single_precision_nascent_stays_within_epsilon(rule):
     net, x = network(gain=3.0).float(), 30 * rows(200).float()
-    found = search(net, x, targets(net, x), FREE, tau=0.9, epsilon=0.3, step_size=1.0)
+    options = {"tau": 0.9, "epsilon": 0.3, "step_size": 1.0, "nascent": rule}
+    found = search(net, x, targets(net, x), FREE, **options)
     rounding = 2 * torch.finfo(torch.float32).eps * x.abs()
     assert ((found.nascent - x).abs() <= 0.3 + rounding).all()
 
 
-def test_without_epsilon_nascent_is_the_row():
+@pytest.mark.parametrize("rule", ["sign", "exit", "last"])
+def test_without_epsilon_nascent_is_the_row(rule):
     net, x = network(), rows(5)
-    assert torch.equal(search(net, x, targets(net, x), FREE, tau=0.9).nascent, x)
+    found = search(net, x, targets(net, x), FREE, tau=0.9, nascent=rule)
+    assert torch.equal(found.nascent, x)
+
+
+def sign_oracle(net, x, target, *, penalty, cost, weights, epsilon):
+    """One signed step against the gradient of the objective, row by row."""
+    nascent = torch.empty_like(x)
+    for i in range(len(x)):
+        state = x[i : i + 1].clone().requires_grad_()
+        logits, wanted = net(state), target[i : i + 1]
+        loss = -logits.log_softmax(1)[0, wanted[0]]
+        loss = loss + cost * (weights * (state - x[i]).abs()).sum()
+        loss = loss + penalty(logits, wanted, 1).sum()
+        loss.backward()
+        nascent[i] = x[i] - epsilon * state.grad[0].sign()
+    return nascent
+
+
+def energy_penalty(logits, target, step):
+    return -20.0 / step * logits.gather(1, target[:, None])[:, 0]
+
+
+@pytest.mark.parametrize("tau", [0.05, 0.7, 1 - 1e-9])
+def test_sign_is_a_signed_gradient_step_in_every_column(mixed, tau):
+    net, x, target, constraints = mixed
+    frozen = replace(
+        constraints,
+        rise=torch.tensor([[False, True, False, False, False]]),
+        fall=torch.tensor([[False, False, False, False, False]]),
+    )
+    weights = torch.tensor([1.0, 0.0, 2.0, 1.0, 1.0], dtype=torch.float64)
+    terms = {"penalty": energy_penalty, "epsilon": 0.2}
+    expected = sign_oracle(net, x, target, cost=0.5, weights=weights, **terms)
+    for rules in (constraints, frozen):
+        found = search(
+            net,
+            x,
+            target,
+            rules,
+            tau=tau,
+            lambda_cost=0.5,
+            cost_weights=weights,
+            nascent="sign",
+            **terms,
+        )
+        torch.testing.assert_close(found.nascent, expected, rtol=0, atol=0)
+    assert ((expected - x).abs() > 0.19).all()
+    # The penalty has a say in the direction.
+    terms["penalty"] = lambda logits, target, step: torch.zeros(1)
+    without = sign_oracle(net, x, target, cost=0.5, weights=weights, **terms)
+    assert not torch.equal(without, expected)
+
+
+def test_sign_is_the_default(mixed):
+    default = search(*mixed, tau=0.7, epsilon=0.3)
+    closely(default, search(*mixed, tau=0.7, epsilon=0.3, nascent="sign"))
+    other = search(*mixed, tau=0.7, epsilon=0.3, nascent="exit")
+    assert not torch.equal(default.nascent, other.nascent)
+    assert torch.equal(default.counterfactual, other.counterfactual)
+
+
+# -- the threshold -------------------------------------------------------------------
+
+
+def test_each_row_has_its_own_threshold(mixed):
+    net, x, target, constraints = mixed
+    asked = torch.tensor([0.3, 0.6, 0.9, 0.99]).double().repeat(10)
+    together = search(net, x, target, constraints, tau=asked, epsilon=0.3)
+    for tau in asked.unique():
+        own = (asked == tau).nonzero().squeeze(1)
+        alone = search(
+            net, x[own], target[own], constraints.take(own), tau=tau, epsilon=0.3
+        )
+        assert (
+            probability(net, alone.counterfactual, target[own])[alone.mature] >= tau
+        ).all()
+        closely(alone, type(together)(**{k: v[own] for k, v in vars(together).items()}))
+    assert 0 < together.mature.sum() < 40
+
+
+@pytest.mark.parametrize("tau", [0.6, torch.tensor(0.6).double()])
+def test_one_threshold_for_all_rows(tau):
+    net, x = network(gain=2.0), rows(30)
+    target = targets(net, x)
+    one = search(net, x, target, FREE, tau=tau)
+    closely(one, search(net, x, target, FREE, tau=torch.full((30,), 0.6).double()))
+
+
+def test_a_threshold_is_not_rounded_to_single_precision():
+    # A constant model of probability 0.6: rounded, the threshold would be above it.
+    net = nn.Linear(3, 2).double()
+    nn.init.zeros_(net.weight)
+    net.bias.data = torch.tensor([0.6, 0.4], dtype=torch.float64).log()
+    target = torch.zeros(1, dtype=torch.long)
+    share = probability(net, rows(1), target).item()
+    assert float(np.float32(share)) > share
+    assert search(net, rows(1), target, FREE, tau=share).mature.all()
+    assert not search(net, rows(1), target, FREE, tau=share + 1e-12).mature.any()
+
+
+# -- whole categories ------------------------------------------------------------------
+
+
+def one_group(n_numbers, size):
+    """Free numbers, then one one-hot group."""
+    d = n_numbers + size
+    bounds = torch.full((1, d), torch.inf)
+    lower, upper = -bounds, bounds.clone()
+    lower[:, n_numbers:], upper[:, n_numbers:] = 0.0, 1.0
+    group = torch.tensor([-1] * n_numbers + [0] * size)
+    return replace(Constraints.free(d), lower=lower, upper=upper, group=group)
+
+
+class Mixture(nn.Module):
+    """Log-odds of class 1: what the categories say, high only for a mixture of two."""
+
+    def forward(self, x):
+        lead = 40 * x[:, 0] * x[:, 1] - 2 + 3 * x[:, 2]
+        return torch.stack([torch.zeros_like(lead), lead], 1)
+
+
+def test_maturity_is_asked_of_whole_categories_too():
+    net = Mixture().double()
+    # Half of each of two categories is a point of the path, but nobody can be it.
+    x = torch.tensor([[0.7, 0.3, 0.0], [0.1, 0.2, 0.7]], dtype=torch.float64)
+    target, tau = torch.tensor([1, 1]), 0.6
+    assert (probability(net, x, target) >= tau)[0]
+    whole = torch.tensor([[1.0, 0, 0], [0, 0, 1]], dtype=torch.float64)
+    reached = probability(net, whole, target) >= tau
+    assert reached.tolist() == [False, True]
+    group = one_group(0, 3)
+    found = search(net, x, target, group, tau=tau, max_iter=1, step_size=1e-9)
+    assert found.mature.tolist() == [False, bool(probability(net, x, target)[1] >= tau)]
+    # The same numbers without a group are mature where they are.
+    free = search(net, x[:1], target[:1], FREE, tau=tau)
+    assert free.mature.all()
+    assert torch.equal(free.counterfactual, x[:1])
+    assert free.steps.item() == 0
+
+
+def test_a_mature_row_is_so_with_and_without_whole_categories(mixed):
+    net, x, target, constraints = mixed
+    tau = torch.linspace(0.3, 0.95, 40, dtype=torch.float64)
+    found = search(net, x, target, constraints, tau=tau)
+    soft = found.counterfactual
+    whole = soft.clone()
+    whole[:, 2:] = nn.functional.one_hot(soft[:, 2:].argmax(1), 3).double()
+    reached = (probability(net, soft, target) >= tau) & (
+        probability(net, whole, target) >= tau
+    )
+    assert torch.equal(found.mature, reached)
+    assert 0 < reached.sum() < 40
+    # What is kept is the state of the path, not the one with whole categories.
+    assert not torch.equal(soft[reached], whole[reached])

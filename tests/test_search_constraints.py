@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 from sklearn_ct._constraints import Constraints
 from sklearn_ct._module import MLP
@@ -46,12 +47,13 @@ def orthogonal(d):
     return torch.linalg.qr(rows(d, d, seed=9))[0]
 
 
-def test_an_orthogonal_latent_space_walks_the_same_path():
+@pytest.mark.parametrize("rule", ["sign", "exit"])
+def test_an_orthogonal_latent_space_walks_the_same_path(rule):
     # Gradient steps do not depend on the choice of an orthonormal basis.
     net, x, basis = network(), rows(10), orthogonal(3)
     target = targets(net, x)
     # (The l1 distance would see the rounding of the way there and back.)
-    options = {"tau": 0.7, "epsilon": 0.3, "lambda_cost": 0.0}
+    options = {"tau": 0.7, "epsilon": 0.3, "lambda_cost": 0.0, "nascent": rule}
     direct = search(net, x, target, FREE, **options)
     latent = search(
         net,
@@ -79,6 +81,27 @@ def test_latent_steps_go_by_the_latent_gradient():
     torch.testing.assert_close(latent.counterfactual, x + step)
 
 
+def test_a_latent_sign_is_that_of_the_slope_at_the_decoded_row():
+    net, x = network(), rows(6)
+    target, shift = targets(net, x), torch.tensor([0.3, -0.2, 0.1]).double()
+    # The walk starts where the row is decoded to, not at the row.
+    found = search(
+        net,
+        x,
+        target,
+        FREE,
+        tau=0.99,
+        epsilon=0.25,
+        lambda_cost=0.4,
+        encode=lambda x: x / 3,
+        decode=lambda z: 3 * z + shift,
+    )
+    state = (x + shift).requires_grad_()
+    loss = nn.functional.cross_entropy(net(state), target, reduction="sum")
+    (loss + 0.4 * (state - x).abs().sum()).backward()
+    torch.testing.assert_close(found.nascent, x - 0.25 * state.grad.sign())
+
+
 def test_mutability_and_domain_hold_on_the_decoded_row():
     net, x, basis = network(gain=2.0), rows(60).clamp(-2, 2), orthogonal(3)
     constraints = replace(
@@ -96,6 +119,7 @@ def test_mutability_and_domain_hold_on_the_decoded_row():
         tau=0.9,
         step_size=2.0,
         epsilon=0.3,
+        nascent="exit",
         encode=lambda x: x @ basis,
         decode=lambda z: z @ basis.T,
     )
@@ -123,9 +147,10 @@ def test_mutability_and_domain_hold_on_the_decoded_row():
     latent=st.booleans(),
     step_size=st.sampled_from([0.25, 2.0]),
     single=st.booleans(),
+    rule=st.sampled_from(["exit", "last"]),
 )
 def test_every_answer_is_allowed(
-    seed, n_numbers, sizes, by_row, latent, step_size, single
+    seed, n_numbers, sizes, by_row, latent, step_size, single, rule
 ):
     draw = np.random.default_rng(seed)
     n, d = 12, n_numbers + sum(sizes)
@@ -165,6 +190,7 @@ def test_every_answer_is_allowed(
         epsilon=0.2,
         step_size=step_size,
         max_iter=10,
+        nascent=rule,
         **(maps if latent else {}),
     )
     x = rows_.numpy()

@@ -20,10 +20,25 @@ from paper.data import DATA
 from paper.figures import draw_all
 from paper.page import write_page
 from paper.settings import CONFIGS, make_units
-from paper.units import run_all
+from paper.units import paths_of, run_all
 
 HERE = Path(__file__).parent
 QUICK = ("Moon", "Circ", "CH", "GMSC")
+
+
+def finished(units, folder):
+    """Units whose results are there, as are those of their model and its twin."""
+    paths = paths_of(units, folder)
+    there = [unit for unit in units if paths[unit].exists()]
+    known = {(unit.config, unit.data, unit.seed, unit.variant) for unit in there}
+    return [
+        unit
+        for unit in there
+        if all(
+            (unit.config, unit.data, unit.seed, variant) in known
+            for variant in ("CT", "BL")
+        )
+    ]
 
 
 def main():
@@ -35,6 +50,11 @@ def main():
         "--quick",
         action="store_true",
         help="one seed, 20 rounds, four data sets, both settings and the ablation",
+    )
+    parser.add_argument(
+        "--finished",
+        action="store_true",
+        help="train nothing: the page of the results that are in --work",
     )
     parser.add_argument("--n-jobs", type=int, default=2)
     parser.add_argument("--work", type=Path, default=HERE / ".paper")
@@ -50,6 +70,8 @@ def main():
         arguments.seeds or (1 if quick else 3),
         rounds=20 if quick else 100,
     )
+    if arguments.finished:
+        units = finished(units, arguments.work)
     start = time.perf_counter()
     results = run_all(units, arguments.work, arguments.n_jobs)
     minutes = (time.perf_counter() - start) / 60

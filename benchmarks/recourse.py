@@ -27,6 +27,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from _common import to_markdown
 from sklearn.model_selection import train_test_split
 
 from sklearn_ct import CounterfactualTrainedClassifier
@@ -230,16 +231,11 @@ def measure(name, n_optimum):
     return lines
 
 
-def to_markdown(frame):
-    cells = [
-        [
-            "" if pd.isna(v) else f"{v:.3g}" if isinstance(v, float) else str(v)
-            for v in row
-        ]
-        for row in frame.to_numpy().tolist()
-    ]
-    rows = [list(frame.columns), ["---"] * frame.shape[1], *cells]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+def short(value):
+    """Text of a cell: three digits are enough."""
+    if isinstance(value, float):
+        return "" if pd.isna(value) else f"{value:.3g}"
+    return str(value)
 
 
 def main():
@@ -248,7 +244,7 @@ def main():
     parser.add_argument("--output", type=Path, default=None, help="Markdown file")
     arguments = parser.parse_args()
     lines = [line for name in DATA for line in measure(name, arguments.optimum)]
-    text = to_markdown(pd.DataFrame(lines))
+    text = to_markdown(pd.DataFrame(lines).map(short))
     print(text)
     if arguments.output:
         arguments.output.write_text(

@@ -226,6 +226,26 @@ def test_a_run_that_breaks_keeps_what_is_done(tmp_path):
     assert len(asked) == 3 + len(units()) - 2
 
 
+def test_a_page_of_what_is_finished(tmp_path):
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    from paper.units import paths_of
+
+    spec = spec_from_file_location("paper_command", BENCHMARKS / "paper.py")
+    command = module_from_spec(spec)
+    spec.loader.exec_module(command)
+    paths = paths_of(units(), tmp_path)
+    missing = next(u for u in units() if (u.variant, u.seed) == ("BL", 1))
+    for unit, path in paths.items():
+        if unit != missing:
+            path.write_text("{}")
+    found = command.finished(units(), tmp_path)
+    gone = {(u.config, u.data, u.seed) for u in units()} - {
+        (u.config, u.data, u.seed) for u in found
+    }
+    assert gone == {(missing.config, missing.data, 1)}
+
+
 def test_only_code_that_runs_counts_for_the_digest(tmp_path):
     from paper.units import code_digest
 

@@ -143,7 +143,9 @@ class Bounds:
         """
         settled = values.copy()
         change = values - self.factual
-        for j, variable in enumerate(encoder.variables_):
+        # What nobody changed, and need not, stays.
+        for j in np.flatnonzero(((change != 0) | self.must).any(axis=0)):
+            variable = encoder.variables_[j]
             if variable.is_number:
                 new = variable.snap(values[:, j], change[:, j])
                 new = np.clip(new, self.lower[:, j], self.upper[:, j])

@@ -76,7 +76,7 @@ Defaults:
 - The interpolation loss gives LS its gain and ends the bouncing on Circ. Quantile
   scaling of heavy tails, which the twins have too, puts those of GMSC near the limit
   from the start: hardly anything is left to reduce, and the accuracy stays.
-- Where the adversarial loss makes a model robust that was not (Adult, Cred), its
+- Where the adversarial loss makes a model robust that was not (Adult, Cred, MNIST), its
   boundary lies farther from the rows, and the protected cost rises.
 - IP* at length scale 0.5 compares numbers near zero in many dimensions, where a few
   rows decide; the median length scale tells the sets apart.

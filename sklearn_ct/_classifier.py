@@ -353,7 +353,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, Trained):
             is no longer predicted as the target, its ``invalidation_rate``.
         random_state : int, RandomState instance or None, default=None
             Seed of the noise and of generators that draw; the search itself draws
-            nothing.
+            nothing. None: the same in every call.
         n_jobs : int, default=None
             Processes, through joblib's current backend.
         verbose : int, default=0

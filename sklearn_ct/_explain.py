@@ -89,7 +89,9 @@ def explain_table(
     jobs = effective_n_jobs(n_jobs)
     n_blocks = jobs * -(-len(open_) // (jobs * BLOCK))
     blocks = [rows for rows in np.array_split(open_, n_blocks or 1) if len(rows)]
-    seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
+    # Without a seed the caller's generator is left alone, too.
+    draw = check_random_state(0 if random_state is None else random_state)
+    seed = draw.randint(np.iinfo(np.int32).max)
     answered = Parallel(n_jobs=n_jobs, return_as="generator")(
         delayed(_answer)(
             model,

@@ -374,7 +374,7 @@ def test_the_same_seed_gives_the_same(fitted):
 def test_the_callers_generators_and_threads_are_untouched():
     torch.manual_seed(3)
     np.random.seed(3)
-    before = torch.get_rng_state(), np.random.get_state()[1].copy()
+    before = torch.get_rng_state(), np.append(*np.random.get_state()[1:3])
     threads, dtype = torch.get_num_threads(), torch.get_default_dtype()
     for seed in (0, np.random.RandomState(0)):
         clf = _make(random_state=seed, early_stopping=True).fit(X, Y)
@@ -382,7 +382,7 @@ def test_the_callers_generators_and_threads_are_untouched():
     clf.explain(X[:10], random_state=0)
     _make().partial_fit(X, Y, classes=np.unique(Y)).partial_fit(X, Y)
     assert torch.equal(torch.get_rng_state(), before[0])
-    np.testing.assert_array_equal(np.random.get_state()[1], before[1])
+    np.testing.assert_array_equal(np.append(*np.random.get_state()[1:3]), before[1])
     assert torch.get_num_threads() == threads
     assert torch.get_default_dtype() == dtype
 

@@ -259,10 +259,11 @@ def test_same_seed_same_answer(clf, asked):
 
 
 def test_the_callers_generators_are_left_alone(clf, asked):
-    np_state = np.random.get_state()[1].copy()
+    np_state = np.append(*np.random.get_state()[1:3])
     torch_state = torch.random.get_rng_state()
     clf.explain(asked, random_state=3)
-    np.testing.assert_array_equal(np.random.get_state()[1], np_state)
+    clf.explain(asked, noise=0.1)
+    np.testing.assert_array_equal(np.append(*np.random.get_state()[1:3]), np_state)
     assert torch.equal(torch.random.get_rng_state(), torch_state)
 
 

@@ -53,9 +53,8 @@ class CounterfactualTrainedClassifier(ClassifierMixin, Trained):
     generator : {"eccco", "generic", "revise"} or BaseGenerator, default="eccco"
         The search for counterfactuals; see `sklearn_ct.generators`.
     lambda_div, lambda_adv, lambda_reg, lambda_mix : float, default=.25, .5, .05, .25
-        Weights of contrastive divergence, adversarial loss, energy ridge and
-        interpolation loss. ``lambda_div=lambda_adv=0`` is conventional training,
-        whatever the others are.
+        Weights of divergence, adversarial loss, energy ridge and interpolation loss.
+        ``lambda_div=lambda_adv=0`` is conventional training, whatever the others are.
     tau, tau_max : float, default=0.5, 0.95
         Probability of the target class at which a counterfactual is mature; in training
         each search draws its own between the two.
@@ -86,10 +85,11 @@ class CounterfactualTrainedClassifier(ClassifierMixin, Trained):
     n_iter_no_change : int, default=10
         Epochs without a rise that early stopping waits for.
     class_weight : dict, "balanced" or None, default=None
-        Weights of the classes in the classification loss.
+        Weights of the classes in all losses but divergence and ridge.
     warm_start : bool, default=False
         Whether `fit` goes on from the previous weights, with the first fit's scales.
     callbacks : list of skorch callbacks or None, default=None
+        Further callbacks of the training loop.
     device : str, default="cpu"
         Torch device.
     random_state : int, RandomState instance or None, default=None

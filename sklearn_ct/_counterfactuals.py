@@ -103,8 +103,8 @@ class Counterfactuals:
         """Rows by number, slice, list or boolean mask."""
         rows = np.arange(len(self))[rows]
         rows = np.atleast_1d(rows)
-        per_row = ("query", "target", "status", "reason", "probability", "cost")
-        per_row += ("diversity", "invalidation_rate", "_changed", "_codes")
+        per_row = {*PER_ROW, "invalidation_rate", "_changed", "_codes"}
+        per_row -= {"implausibility"}  # computed when first asked for
         part = replace(
             self,
             factuals=take_rows(self.factuals, rows),

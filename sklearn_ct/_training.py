@@ -181,7 +181,7 @@ class Trained(BaseEstimator):
         y : array-like of shape (n_samples,)
             Class labels.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights in the classification loss.
+            Weights in all losses but divergence and ridge.
 
         Returns
         -------

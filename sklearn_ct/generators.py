@@ -222,7 +222,8 @@ class REVISE(BaseGenerator):
     step_size : float, default=0.5
         Length of a gradient step, in the latent space.
     max_iter, lambda_cost, nascent
-        See `BaseGenerator`. The walk starts at the reconstruction of the row;
+        See `BaseGenerator`. The walk starts at the reconstruction of the row:
+        ``nascent="sign"`` takes the gradient there, and steps from the row;
         ``nascent="exit"`` is a point on the way from the row to there.
     latent_dim : int, default=8
         Width of the latent space.

@@ -79,6 +79,16 @@ class Constraints:
         return self.group >= 0
 
     @cached_property
+    def has_groups(self) -> bool:
+        """Whether any column belongs to a one-hot group."""
+        return bool(self.is_group.any())
+
+    @cached_property
+    def _columns(self) -> list[Tensor]:
+        """Column numbers of each group."""
+        return [inside.nonzero().squeeze(1) for inside in self.membership.T > 0]
+
+    @cached_property
     def membership(self) -> Tensor:  # (d, n_groups)
         """Indicator of the groups, for sums over them by a matrix product."""
         numbers = torch.arange(int(self.group.max()) + 1, device=self.group.device)
@@ -115,7 +125,7 @@ class Constraints:
         lower = torch.where(self.rise, lower, torch.minimum(lower, x))
         upper = torch.where(self.rise, self.upper, torch.minimum(self.upper, x))
         upper = torch.where(self.fall, upper, torch.maximum(upper, x))
-        if bool(self.is_group.any()):
+        if self.has_groups:
             lower = torch.where(self.is_group, self.lower, lower)
             upper = torch.where(self.is_group, self._open(x), upper)
         return replace(
@@ -143,10 +153,10 @@ class Constraints:
         if self._some_one_way:
             forbidden = ((new > old) & ~self.rise) | ((new < old) & ~self.fall)
             new = torch.where(forbidden & ~self._moving_group, old, new)
-        if bool(self.is_group.any()):
+        if self.has_groups and len(new):
             new = self._to_simplex(new, old)
         # Frozen groups keep the factual's values, to the bit: it is both bounds.
-        return torch.maximum(torch.minimum(new, self.upper), self.lower)
+        return torch.clamp(new, self.lower, self.upper)
 
     @cached_property
     def _some_one_way(self) -> bool:
@@ -165,32 +175,36 @@ class Constraints:
         # Michelot's algorithm for all groups at once: drop the columns that the shift
         # makes negative until none is left to drop. The shift for any columns is no
         # larger than the last one; those of the old state leave few columns to drop.
-        lowest, highest = x.aminmax()
+        lowest, highest = (x * self._open_columns).aminmax()
         if not bool((lowest >= -FAR) & (highest <= FAR)):
             x = x.clamp(-HUGE, HUGE)
             far = (x * self._open_columns).abs().amax(1, keepdim=True) > FAR
             near = x - self._largest(x, self._open_columns > 0)
             x = torch.where(far & (self._open_columns > 0), near, x)
-        kept = self._open_columns * (old > 0)
-        shift = self._shift(x, kept, self._thin @ kept.T)
-        kept = _above(x, shift).mul_(self._open_columns)
-        rows, part = None, x
+        allowed = self._open_columns
+        kept = _above(old, 0.0, like=x).mul_(allowed)
+        rows, part, shift = torch.arange(len(x), device=x.device), x, None
         while True:
-            count = self._thin @ kept.T
-            partial = self._shift(part, kept, count)
-            shift = partial if rows is None else shift.index_copy(0, rows, partial)
-            keep = _above(part, partial).mul_(kept)
-            dropped = (self._thin @ keep.T != count).any(0).nonzero().squeeze(1)
-            if len(dropped) == 0:
+            partial = self._shift(part, kept)
+            shift = partial if shift is None else shift.index_copy_(0, rows, partial)
+            keep = _above(part, partial, like=part).mul_(allowed)
+            # Counting by a product: ten times faster than by any(1).
+            changed = ((keep - kept).square_() @ self._ones).nonzero().squeeze(1)
+            if len(changed) == 0:
                 return x - shift
-            rows = dropped if rows is None else rows[dropped]
-            part, kept = part[dropped], keep[dropped]
+            rows, part = rows[changed], part[changed]
+            allowed = kept = keep[changed]
 
-    def _shift(self, x: Tensor, kept: Tensor, count: Tensor) -> Tensor:  # (n, d)
+    def _shift(self, x: Tensor, kept: Tensor) -> Tensor:  # (n, d)
         # What to take from the columns kept of each group so that they sum to 1; 0 for
         # numbers. Thin products are faster with the long side last.
+        count = self._thin @ kept.T  # (n_groups, n)
         shift = (self._thin @ (kept * x).T - 1) / count.clamp(min=1)
         return torch.where(count > 0, shift, -HUGE).T @ self._thin
+
+    @cached_property
+    def _ones(self) -> Tensor:  # (d,)
+        return torch.ones_like(self.rank)
 
     @cached_property
     def _thin(self) -> Tensor:  # (n_groups, d)
@@ -208,12 +222,14 @@ class Constraints:
         Tensor of shape (n, d)
             Numbers as they are. Of equal columns the first is taken.
         """
-        if not bool(self.is_group.any()):
+        if not self.has_groups:
             return x
-        largest = self.is_group & (x == self._largest(x, self.is_group))
-        place = -torch.arange(x.shape[1], device=x.device).to(x).expand_as(x)
-        first = largest & (place == self._largest(place, largest))
-        return torch.where(self.is_group, first.to(x.dtype), x)
+        whole = x.clone()
+        for columns in self._columns:
+            part = x[:, columns]
+            first = part.argmax(1, keepdim=True)
+            whole[:, columns] = torch.zeros_like(part).scatter_(1, first, 1.0)
+        return whole
 
     def _largest(self, x: Tensor, columns: Tensor) -> Tensor:  # (n, d)
         # The largest of those columns of each group, in each column of the group.
@@ -234,7 +250,7 @@ class Constraints:
     def _place(self, x: Tensor) -> Tensor:  # (n, d)
         # A number's place is its value, a category's its rank; the mean rank of a
         # group stands in each of its columns.
-        if not bool(self.is_group.any()):
+        if not self.has_groups:
             return x
         inside = self.is_group.to(x.dtype)
         mean_rank = (x * self.rank * inside) @ self.membership @ self.membership.T
@@ -274,6 +290,6 @@ class Constraints:
         return torch.where(forbidden, found, real)
 
 
-def _above(x: Tensor, level: Tensor) -> Tensor:
-    """1 where ``x`` is above ``level``, 0 elsewhere, in the type of ``x``."""
-    return torch.gt(x, level, out=torch.empty_like(x))
+def _above(x: Tensor, level: Tensor | float, like: Tensor) -> Tensor:
+    """1 where ``x`` is above ``level``, 0 elsewhere: a mask is three times slower."""
+    return torch.gt(x, level, out=torch.empty_like(like))

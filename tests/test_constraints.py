@@ -517,3 +517,9 @@ def test_to_moves_to_the_type_of_the_rows():
     assert kinds == {torch.float32}
     assert moved.rise.dtype == torch.bool
     assert moved.group.dtype == torch.int64
+
+
+def test_no_rows_to_project():
+    constraints = grouped(3)
+    none = one_hot(3)
+    assert constraints.project(none, none).shape == (0, 3)

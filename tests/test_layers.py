@@ -34,9 +34,9 @@ LAYERS = [
         "_model",
         "_scaling",
     ],
-    ["losses", "_constraints", "_module"],
+    ["losses", "_constraints", "_gradient", "_module"],
 ]
-CORE = {"losses", "_search", "_constraints", "_module", "_vae"}
+CORE = {"losses", "_search", "_constraints", "_gradient", "_module", "_vae"}
 # Packages that only these files may import.
 RESERVED = {"skorch": {"_net"}, "matplotlib": set()}
 

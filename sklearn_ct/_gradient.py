@@ -1,0 +1,100 @@
+"""A network's logits and the way back from them to its input."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+Back = Callable[[Tensor], Tensor]  # (n, K) -> (n, d)
+
+_aten = torch.ops.aten
+
+# The gradient before an activation: of that behind it, of what went in, of what came
+# out. These are the kernels that autograd runs.
+SLOPES: dict[type[nn.Module], Callable[..., Tensor]] = {
+    nn.ReLU: lambda layer, grad, x, y: _aten.threshold_backward.default(grad, y, 0),
+    nn.Tanh: lambda layer, grad, x, y: _aten.tanh_backward.default(grad, y),
+    nn.Sigmoid: lambda layer, grad, x, y: _aten.sigmoid_backward.default(grad, y),
+    nn.ELU: lambda layer, grad, x, y: _aten.elu_backward.default(
+        grad, layer.alpha, 1, 1, False, x
+    ),
+    nn.GELU: lambda layer, grad, x, y: _aten.gelu_backward.default(
+        grad, x, approximate=layer.approximate
+    ),
+    nn.SiLU: lambda layer, grad, x, y: _aten.silu_backward.default(grad, x),
+}
+
+
+def logits_and_back(module: nn.Module) -> Callable[[Tensor], tuple[Tensor, Back]]:
+    """Prepare a module for being asked about many inputs, one after the other.
+
+    Parameters
+    ----------
+    module : Module
+        ``(n, d) -> (n, K)`` logits; its weights stay as they are meanwhile.
+
+    Returns
+    -------
+    callable
+        ``x -> logits, back``, both without a graph; ``back(v)`` is the gradient of
+        ``sum(v * logits)`` with respect to ``x``. For a stack of linear layers and
+        activations it is written out, which spares the making of a graph at each step
+        and the gradients nobody asks for; for any other module autograd finds it.
+
+    Examples
+    --------
+    >>> ask = logits_and_back(nn.Linear(3, 2))
+    >>> logits, back = ask(torch.zeros(5, 3))
+    >>> back(torch.ones(5, 2)).shape
+    torch.Size([5, 3])
+    """
+    layers = _layers(module)
+    if all(type(layer) in SLOPES or type(layer) is nn.Linear for layer in layers):
+        return _Stack(layers)
+    return _Graph(module)
+
+
+def _layers(module: nn.Module) -> list[nn.Module]:
+    """Layers of nested sequences, in order; what has hooks is not taken apart."""
+    if module._forward_hooks or module._forward_pre_hooks or module._backward_hooks:
+        return [nn.Identity()]
+    if type(module).forward is nn.Sequential.forward:
+        return [layer for part in module.children() for layer in _layers(part)]
+    return [module]
+
+
+class _Stack:
+    """Linear layers and activations."""
+
+    def __init__(self, layers: list[nn.Module]) -> None:
+        self.layers = layers
+
+    @torch.no_grad()
+    def __call__(self, x: Tensor) -> tuple[Tensor, Back]:
+        states = [x]
+        for layer in self.layers:
+            states.append(layer(states[-1]))
+        return states[-1], lambda grad: self._back(states, grad)
+
+    @torch.no_grad()
+    def _back(self, states: list[Tensor], grad: Tensor) -> Tensor:
+        for k in reversed(range(len(self.layers))):
+            layer = self.layers[k]
+            if isinstance(layer, nn.Linear):
+                grad = grad @ layer.weight
+            else:
+                grad = SLOPES[type(layer)](layer, grad, states[k], states[k + 1])
+        return grad
+
+
+class _Graph:
+    """Any module, by autograd."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.module = module
+
+    def __call__(self, x: Tensor) -> tuple[Tensor, Back]:
+        with torch.enable_grad():
+            x = x.detach().requires_grad_()
+            logits = self.module(x)
+        return logits.detach(), lambda grad: torch.autograd.grad(logits, x, grad)[0]

@@ -12,8 +12,10 @@ from skorch.dataset import Dataset
 from skorch.helper import predefined_split
 from tqdm.auto import tqdm
 
+from sklearn_ct._generate import generate
 from sklearn_ct._module import LogProbability, TwoLogits
-from sklearn_ct.losses import CounterfactualBatch, Terms, Weights, objective, total
+from sklearn_ct._objective import Bank, objective
+from sklearn_ct.losses import Terms, Weights
 
 __all__ = [
     "CounterfactualNet",
@@ -128,7 +130,7 @@ class CounterfactualNet(NeuralNetClassifier):
         """Initialise module, optimiser and callbacks, and seed the draws."""
         super().initialize()
         self.draw_ = torch.Generator().manual_seed(self.seed)
-        self.terms_, self.sample_weight_ = [], None
+        self.bank_ = self.sample_weight_ = None
         return self
 
     def get_iterator(self, dataset, training=False):
@@ -151,14 +153,19 @@ class CounterfactualNet(NeuralNetClassifier):
 
     def train_step_single(self, batch, **fit_params):
         """One pass over the batch and its counterfactuals, and the gradient."""
-        self._set_training(True)
-        X, (y, sample_weight, counterfactuals) = batch
-        terms, logits = objective(self.module_, X, y, sample_weight, counterfactuals)
-        loss = total(terms, self.weights)
+        if not self.module_.training:
+            self._set_training(True)
+        X, (y, sample_weight, chunk) = batch
+        rows = X if chunk is None else torch.cat([X, chunk.rows])
+        logits = self.module_(rows)
+        found = logits.detach()
+        loss, clf, slope = objective(found, y, sample_weight, chunk)
         if torch.isfinite(loss):
-            loss.backward()
-            self.terms_.append(torch.stack(terms).detach())
+            logits.backward(slope)
+            self.clf_.append(clf)
+            self.logits_.append(found[len(X) :])
         else:
+            self.logits_.append(torch.full_like(found[len(X) :], torch.nan))
             warnings.warn(
                 f"The loss of a mini-batch in epoch {len(self.history)} is not "
                 "finite; its step is skipped. A smaller lambda_div or lr, or a larger "
@@ -166,28 +173,25 @@ class CounterfactualNet(NeuralNetClassifier):
                 NonFiniteLossWarning,
                 stacklevel=2,
             )
-        return {"loss": loss.detach(), "y_pred": logits.detach()}
+        return {"loss": loss, "y_pred": found[: len(X)]}
 
     def on_epoch_begin(self, net, dataset_train=None, dataset_valid=None, **kwargs):
         """Start the epoch's record."""
         super().on_epoch_begin(net, dataset_train, dataset_valid, **kwargs)
-        self.terms_ = []
+        self.bank_, self.clf_, self.logits_ = None, [], []
 
     def on_epoch_end(self, net, dataset_train=None, dataset_valid=None, **kwargs):
         """Record the mean of each term."""
         super().on_epoch_end(net, dataset_train, dataset_valid, **kwargs)
-        means = [float("nan")] * len(Terms._fields)
-        if self.terms_:
-            means = torch.stack(self.terms_).mean(0).tolist()
-        for name, mean in zip(Terms._fields, means, strict=True):
-            self.history.record(f"loss_{name}", mean)
+        clf = torch.stack(self.clf_).mean() if self.clf_ else torch.tensor(torch.nan)
+        terms = Terms(clf, *[torch.tensor(0.0 if self.clf_ else torch.nan)] * 4)
+        if self.bank_ is not None:
+            terms = self.bank_.terms(clf, torch.cat(self.logits_))
+        for name, term in terms._asdict().items():
+            self.history.record(f"loss_{name}", term.item())
 
     def generate(self, X, y):
-        """Search the counterfactuals of an epoch.
-
-        Draws rows without replacement, a target for each from the classes that it is
-        not predicted as, its threshold, and real rows of that target class; one search
-        walks them all; what may not be moved towards is protected.
+        """Search the counterfactuals of an epoch, and record how that went.
 
         Parameters
         ----------
@@ -199,64 +203,26 @@ class CounterfactualNet(NeuralNetClassifier):
         CounterfactualBatch
         """
         start = time.perf_counter()
-        module = self.module_
-        m = min(self.n_counterfactuals, len(X))
-        rows = self._permutation(len(X))[:m].to(X.device)
-        x, label = X[rows], y[rows]
-        module.eval()
-        with torch.no_grad():
-            logits = module(x)
-        n_classes = logits.shape[1]
-        shift = torch.randint(1, n_classes, (m,), generator=self.draw_).to(X.device)
-        target = (logits.argmax(1) + shift) % n_classes
-        tau = self.tau + max(self.tau_max - self.tau, 0.0) * self._uniform(x)[:, 0]
-        paths = self.generator.search(
-            module, x, target, self.constraints, tau=tau, epsilon=self.epsilon
+        self.module_.eval()
+        batch, paths = generate(
+            self.module_,
+            X,
+            y,
+            self.sample_weight_,
+            generator=self.generator,
+            constraints=self.constraints,
+            n_counterfactuals=self.n_counterfactuals,
+            tau=self.tau,
+            tau_max=self.tau_max,
+            epsilon=self.epsilon,
+            n_positives=self.n_positives,
+            swap_immutable=self.swap_immutable,
+            draw=self.draw_,
         )
-        drawn_real, drawn = self._positives(X, y, target)
-        real = self._nearest(drawn_real, paths.counterfactual, X, y, target)
-        # The immutable columns alone must not change the prediction.
-        swaps = drawn & self.constraints.frozen
-        swaps = swaps & (self._uniform(x) < self.swap_immutable)
-        nascent = torch.where(swaps, drawn_real, paths.nascent)
-        share = torch.where(drawn, self._uniform(x), 1.0)
-        partner = self.constraints.protect(drawn_real, x)
-        between = share * x + (1 - share) * partner
-        mature = paths.mature.unsqueeze(1) & drawn
-        found = torch.where(mature, paths.counterfactual, real)
-        real = self.constraints.protect(real, found)
         self.history.record("mature_share", paths.mature.float().mean().item())
         self.history.record("search_steps", paths.steps.float().mean().item())
         self.history.record("search_seconds", time.perf_counter() - start)
-        weight = self.sample_weight_
-        weight = x.new_ones(m) if weight is None else weight.to(x)[rows] / weight.mean()
-        batch = real, found, nascent, target, label, between, share.squeeze(1), weight
-        return CounterfactualBatch(*batch)
-
-    def _uniform(self, x):
-        """Draw a number of [0, 1) for each row, shape (n, 1)."""
-        return torch.rand(len(x), 1, generator=self.draw_).to(x)
-
-    def _nearest(self, real, found, X, y, target):
-        """Of ``n_positives`` real rows, the first given, those nearest to ``found``."""
-        distance = (real - found).abs().sum(1)
-        for _ in range(self.n_positives - 1):
-            other = self._positives(X, y, target)[0]
-            away = (other - found).abs().sum(1)
-            real = torch.where((away < distance).unsqueeze(1), other, real)
-            distance = torch.minimum(distance, away)
-        return real
-
-    def _positives(self, X, y, target):
-        """Draw a real row of each target class uniformly; False where none is."""
-        order = torch.argsort(y, stable=True)
-        counts = torch.bincount(y, minlength=int(target.max()) + 1)
-        first = counts.cumsum(0) - counts
-        share = torch.rand(len(target), generator=self.draw_, dtype=torch.float64)
-        offset = (share.to(X.device) * counts[target]).long()
-        drawn = (counts[target] > 0).unsqueeze(1)
-        place = (first[target] + offset).clamp(max=len(y) - 1)
-        return X[order[place]], drawn
+        return batch
 
     def _permutation(self, n):
         return torch.randperm(n, generator=self.draw_)
@@ -297,7 +263,10 @@ class _Epoch(_Batches):
     def __iter__(self):
         chunks = [None] * len(self)
         if self.net.searching:
-            chunks = self.net.generate(self.X, self.y).split(len(self))
+            net = self.net
+            n_classes = len(net.classes_)
+            net.bank_ = Bank(net.generate(self.X, self.y), net.weights, n_classes)
+            chunks = net.bank_.chunks(len(self))
         order = self.net._permutation(len(self.X)).to(self.X.device)
         for rows, chunk in zip(order.split(self.batch_size), chunks, strict=True):
             weight = None if self.sample_weight is None else self.sample_weight[rows]

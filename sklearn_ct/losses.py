@@ -1,4 +1,4 @@
-"""The training objective: energies, contrastive divergence, adversarial loss, ridge.
+"""The terms of the objective: divergence, adversarial loss, ridge, interpolation.
 
 Every function takes logits ``M(x)`` of shape ``(n, K)`` and class indices of shape
 ``(n,)``; the equation numbers of the text are in ``docs/user_guide.md``.
@@ -7,7 +7,6 @@ Every function takes logits ``M(x)`` of shape ``(n, K)`` and class indices of sh
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
@@ -163,7 +162,7 @@ def interpolation_loss(
 
 @dataclass(frozen=True)
 class CounterfactualBatch:
-    """The counterfactuals that go with one mini-batch; constants for the gradient.
+    """The counterfactuals of an epoch; constants for the gradient.
 
     Attributes
     ----------
@@ -195,10 +194,9 @@ class CounterfactualBatch:
     def __len__(self) -> int:
         return len(self.target)
 
-    def split(self, n_batches: int) -> list["CounterfactualBatch"]:
-        """Spread the rows evenly over ``n_batches`` mini-batches."""
-        columns = [tensor.tensor_split(n_batches) for tensor in vars(self).values()]
-        return [CounterfactualBatch(*chunk) for chunk in zip(*columns, strict=True)]
+    def take(self, rows: Tensor) -> "CounterfactualBatch":
+        """Restrict to some rows."""
+        return CounterfactualBatch(*(tensor[rows] for tensor in vars(self).values()))
 
 
 class Terms(NamedTuple):
@@ -223,76 +221,3 @@ class Weights(NamedTuple):
     def conventional(self) -> bool:
         """Whether nothing but the classification loss is left."""
         return self.div == 0 and self.adv == 0
-
-
-def objective(
-    module: torch.nn.Module,
-    x: Tensor,  # (n, d)
-    label: Tensor,  # (n,)
-    sample_weight: Tensor | None,  # (n,)
-    batch: CounterfactualBatch | None,
-) -> tuple[Terms, Tensor]:
-    """Evaluate the five terms in one forward pass over the concatenated rows.
-
-    Parameters
-    ----------
-    module : Module
-        The network, ``(n, d) -> (n, K)`` logits.
-    x, label, sample_weight : Tensor of shape (n, d), (n,), (n,)
-        The mini-batch. The classification loss is its weighted mean.
-    batch : CounterfactualBatch or None
-        None or empty: the other terms are zero.
-
-    Returns
-    -------
-    terms : Terms
-    logits : Tensor of shape (n, K)
-        Of the rows of ``x``.
-
-    Notes
-    -----
-    ``L = CE(M(x), y) + lambda_div mean[E(x+, y+) - E(x', y+)]
-    + lambda_adv CE(M(x_nascent), y) + lambda_reg mean[E(x+, y+)^2 + E(x', y+)^2]
-    + lambda_mix mean[a CE(M(z), y) + (1 - a) CE(M(z), y+)]``, ``z = a x + (1 - a) x+``
-
-    References
-    ----------
-    P. Altmeyer et al., "Counterfactual training: teaching models plausible and
-    actionable explanations", arXiv:2601.16205.
-    """
-    if batch is None or len(batch) == 0:
-        logits = module(x)
-        zero = logits.new_zeros(())
-        return Terms(_mean_loss(logits, label, sample_weight), *[zero] * 4), logits
-    m = len(batch)
-    rows = [x, batch.real, batch.found, batch.nascent, batch.between]
-    logits, *others = module(torch.cat(rows)).split([len(x), m, m, m, m])
-    real, found, nascent, between = others
-    energy_real = energy(real, batch.target)
-    energy_found = energy(found, batch.target)
-    terms = Terms(
-        clf=_mean_loss(logits, label, sample_weight),
-        div=contrastive_divergence(energy_real, energy_found),
-        adv=adversarial_loss(nascent, batch.label, batch.weight),
-        reg=energy_ridge(energy_real, energy_found),
-        mix=interpolation_loss(
-            between, batch.label, batch.target, batch.share, batch.weight
-        ),
-    )
-    return terms, logits
-
-
-def total(terms: Terms, weights: Weights) -> Tensor:
-    """Weigh and add the terms; a term of weight zero is left out altogether."""
-    loss = terms.clf
-    for weight, term in zip(weights, terms[1:], strict=True):
-        if weight:
-            loss = loss + weight * term
-    return loss
-
-
-def _mean_loss(logits: Tensor, label: Tensor, sample_weight: Tensor | None) -> Tensor:
-    if sample_weight is None:
-        return cross_entropy(logits, label)
-    loss = cross_entropy(logits, label, reduction="none")
-    return (sample_weight * loss).sum() / sample_weight.sum()

@@ -21,8 +21,9 @@ LAYERS = [
     ["_pretrained", "_validation"],
     ["_recourse", "_rules", "_inversion", "_counterfactuals"],
     ["_bounds", "_edits", "_encoding", "_net", "generators"],
+    ["_generate"],
     ["metrics._attribution", "metrics._neighbors", "metrics._violations"],
-    ["_search", "_vae", "_variables", "_link"],
+    ["_objective", "_search", "_vae", "_variables", "_link"],
     ["metrics._actionability", "metrics._plausibility", "metrics._robustness"],
     [
         "datasets._fetch",
@@ -36,7 +37,16 @@ LAYERS = [
     ],
     ["losses", "_constraints", "_gradient", "_module"],
 ]
-CORE = {"losses", "_search", "_constraints", "_gradient", "_module", "_vae"}
+CORE = {
+    "losses",
+    "_search",
+    "_generate",
+    "_objective",
+    "_constraints",
+    "_gradient",
+    "_module",
+    "_vae",
+}
 # Packages that only these files may import.
 RESERVED = {"skorch": {"_net"}, "matplotlib": set()}
 

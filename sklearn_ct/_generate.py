@@ -1,0 +1,142 @@
+"""The counterfactuals of an epoch: what is drawn, searched and protected for it."""
+
+import torch
+from torch import Tensor
+
+from sklearn_ct._constraints import Constraints
+from sklearn_ct._search import Paths
+from sklearn_ct.losses import CounterfactualBatch
+
+
+def generate(
+    module: torch.nn.Module,
+    X: Tensor,  # (n, d)
+    y: Tensor,  # (n,)
+    sample_weight: Tensor | None,  # (n,)
+    *,
+    generator,
+    constraints: Constraints,
+    n_counterfactuals: int,
+    tau: float,
+    tau_max: float,
+    epsilon: float,
+    n_positives: int,
+    swap_immutable: float,
+    draw: torch.Generator,
+) -> tuple[CounterfactualBatch, Paths]:
+    """Search the counterfactuals of an epoch.
+
+    Draws rows without replacement, a target for each from the classes that it is not
+    predicted as, its threshold, and real rows of that target class; one search walks
+    them all; what may not be moved towards is protected.
+
+    Parameters
+    ----------
+    module : Module
+        The network, in evaluation mode.
+    X, y, sample_weight : Tensor of shape (n, d), (n,), (n,)
+        Training rows, class indices and weights.
+    generator : BaseGenerator
+        It runs the search.
+    constraints : Constraints
+    n_counterfactuals : int
+        Rows searched, at most all.
+    tau, tau_max : float
+        Range that the maturity threshold of each search is drawn from.
+    epsilon : float
+        Largest nascent perturbation.
+    n_positives : int
+        Real rows drawn for each search; the nearest to its counterfactual is ``x+``.
+    swap_immutable : float
+        Share of the nascent counterfactuals that take over immutable columns.
+    draw : torch.Generator
+        On the CPU, whatever the device of the rows.
+
+    Returns
+    -------
+    CounterfactualBatch, Paths
+        A row for each search, in the order of the draws.
+    """
+    m = min(n_counterfactuals, len(X))
+    rows = torch.randperm(len(X), generator=draw)[:m].to(X.device)
+    x, label = X[rows], y[rows]
+    with torch.no_grad():
+        logits = module(x)
+    n_classes = logits.shape[1]
+    shift = torch.randint(1, n_classes, (m,), generator=draw).to(X.device)
+    target = (logits.argmax(1) + shift) % n_classes
+    uniform = _Uniform(x, draw)
+    paths = generator.search(
+        module,
+        x,
+        target,
+        constraints,
+        tau=tau + max(tau_max - tau, 0.0) * uniform()[:, 0],
+        epsilon=epsilon,
+    )
+    positives = _Positives(X, y, target, draw)
+    drawn_real = positives()
+    real = _nearest(drawn_real, paths.counterfactual, positives, n_positives)
+    drawn = positives.exist.unsqueeze(1)
+    # The immutable columns alone must not change the prediction.
+    swaps = drawn & constraints.frozen & (uniform() < swap_immutable)
+    share = torch.where(drawn, uniform(), 1.0)
+    partner = constraints.protect(drawn_real, x)
+    mature = paths.mature.unsqueeze(1) & drawn
+    found = torch.where(mature, paths.counterfactual, real)
+    if sample_weight is None:
+        weight = x.new_ones(m)
+    else:
+        weight = sample_weight.to(x)[rows] / sample_weight.mean()
+    batch = CounterfactualBatch(
+        real=constraints.protect(real, found),
+        found=found,
+        nascent=torch.where(swaps, drawn_real, paths.nascent),
+        target=target,
+        label=label,
+        between=share * x + (1 - share) * partner,
+        share=share.squeeze(1),
+        weight=weight,
+    )
+    return batch, paths
+
+
+class _Uniform:
+    """Draws a number of [0, 1) for each row, shape (n, 1)."""
+
+    def __init__(self, x: Tensor, draw: torch.Generator) -> None:
+        self.x, self.draw = x, draw
+
+    def __call__(self) -> Tensor:
+        return torch.rand(len(self.x), 1, generator=self.draw).to(self.x)
+
+
+class _Positives:
+    """Draws a real row of each target class uniformly."""
+
+    def __init__(
+        self, X: Tensor, y: Tensor, target: Tensor, draw: torch.Generator
+    ) -> None:
+        self.X, self.draw = X, draw
+        self.order = torch.argsort(y, stable=True)
+        counts = torch.bincount(y, minlength=int(target.max()) + 1)
+        self.first = (counts.cumsum(0) - counts)[target]
+        self.count = counts[target]
+        self.exist = self.count > 0
+
+    def __call__(self) -> Tensor:  # (m, d)
+        share = torch.rand(len(self.count), generator=self.draw, dtype=torch.float64)
+        offset = (share.to(self.X.device) * self.count).long()
+        place = (self.first + offset).clamp(max=len(self.order) - 1)
+        return self.X[self.order[place]]
+
+
+def _nearest(real: Tensor, found: Tensor, draw: _Positives, n_drawn: int) -> Tensor:
+    """Of ``n_drawn`` real rows, the first given, those nearest to ``found``."""
+    distance = (real - found).abs().sum(1)
+    for _ in range(n_drawn - 1):
+        other = draw()
+        away = (other - found).abs().sum(1)
+        real = torch.where((away < distance).unsqueeze(1), other, real)
+        distance = torch.minimum(distance, away)
+    return real

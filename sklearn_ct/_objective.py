@@ -1,0 +1,198 @@
+"""The objective of a mini-batch and its slope, in one pass over all its rows.
+
+Every row pays for one of two things: the cross-entropy of its logits with a label, or
+its energy for a target class, linear and squared. So the slope of the objective at the
+logits is written down at once, and the backward pass is that of the network alone.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from sklearn_ct.losses import (
+    CounterfactualBatch,
+    Terms,
+    Weights,
+    adversarial_loss,
+    contrastive_divergence,
+    energy,
+    energy_ridge,
+    interpolation_loss,
+)
+
+
+class Chunk(NamedTuple):
+    """Counterfactuals that go with a mini-batch, and what each of their rows pays.
+
+    Attributes
+    ----------
+    rows : Tensor of shape (r, d)
+    label, weight : Tensor of shape (r, K), (r, 1)
+        Labels, possibly soft, of the cross-entropy, and its weight.
+    target, linear, square : Tensor of shape (r, K), (r, 1), (r, 1)
+        The class, one-hot, of the energy, and the weights of it and its square.
+    """
+
+    rows: Tensor
+    label: Tensor
+    weight: Tensor
+    target: Tensor
+    linear: Tensor
+    square: Tensor
+
+
+@dataclass(frozen=True)
+class Bank:
+    """The counterfactuals of an epoch.
+
+    Attributes
+    ----------
+    batch : CounterfactualBatch
+    weights : Weights
+        What weighs nothing is not evaluated.
+    n_classes : int
+    """
+
+    batch: CounterfactualBatch
+    weights: Weights
+    n_classes: int
+
+    def chunks(self, n_batches: int) -> list[Chunk]:
+        """Spread the searches evenly over mini-batches, each with its means."""
+        batch, weights = self.batch, self.weights
+        sizes = [len(part) for part in batch.target.tensor_split(n_batches)]
+        each = batch.real.new_tensor(sizes)
+        # A mean over the searches of a chunk.
+        mean = (1 / each).repeat_interleave(each.long()).unsqueeze(1)
+        own = mean * batch.weight.unsqueeze(1)
+        classes = torch.eye(self.n_classes).to(batch.real)
+        label, target = classes[batch.label], classes[batch.target]
+        share = batch.share.unsqueeze(1)
+        soft = share * label + (1 - share) * target
+        none, free = torch.zeros_like(label), torch.zeros_like(mean)
+        div, reg = weights.div * mean, weights.reg * mean
+        kinds = {
+            "real": (none, free, target, div, reg),
+            "found": (none, free, target, -div, reg),
+            "nascent": (label, weights.adv * own, none, free, free),
+            "between": (soft, weights.mix * own, none, free, free),
+        }
+        rows = [(getattr(batch, name), *kinds[name]) for name in self.kinds]
+        # All rows of a search stand together.
+        columns = [
+            torch.stack(column, 1).flatten(0, 1) for column in zip(*rows, strict=True)
+        ]
+        bounds = [len(rows) * size for size in sizes]
+        parts = [column.split(bounds) for column in columns]
+        return [Chunk(*part) for part in zip(*parts, strict=True)]
+
+    @property
+    def kinds(self) -> list[str]:
+        """Rows of each search that the network is asked about."""
+        energies = bool(self.weights.div or self.weights.reg)
+        asked = {
+            "real": energies,
+            "found": energies,
+            "nascent": bool(self.weights.adv),
+            "between": bool(self.weights.mix),
+        }
+        return [name for name, is_asked in asked.items() if is_asked]
+
+    def terms(self, clf: Tensor, logits: Tensor) -> Terms:
+        """Evaluate the terms, unweighted; 0 for what weighs nothing.
+
+        Parameters
+        ----------
+        clf : Tensor, a scalar
+            The classification loss.
+        logits : Tensor of shape (r, K)
+            Of the rows of all chunks. Searches with logits that are not finite are
+            left out.
+
+        Returns
+        -------
+        Terms
+        """
+        logits = logits.reshape(len(self.batch), len(self.kinds), self.n_classes)
+        finite = logits.isfinite().flatten(1).all(1)
+        of = dict(zip(self.kinds, logits[finite].unbind(1), strict=True))
+        batch = self.batch.take(finite)
+        div = adv = reg = mix = clf.new_zeros(())
+        if "real" in of:
+            energies = [energy(of[name], batch.target) for name in ("real", "found")]
+            div, reg = contrastive_divergence(*energies), energy_ridge(*energies)
+        if "nascent" in of:
+            adv = adversarial_loss(of["nascent"], batch.label, batch.weight)
+        if "between" in of:
+            mix = interpolation_loss(
+                of["between"], batch.label, batch.target, batch.share, batch.weight
+            )
+        return Terms(clf, div, adv, reg, mix)
+
+
+class Objective(NamedTuple):
+    """Value of the objective, of its first term, and slope at the logits."""
+
+    loss: Tensor
+    clf: Tensor
+    slope: Tensor
+
+
+def objective(
+    logits: Tensor,  # (n + r, K)
+    label: Tensor,  # (n,)
+    sample_weight: Tensor | None,  # (n,)
+    chunk: Chunk | None,
+) -> Objective:
+    """Evaluate the objective of a mini-batch and its slope at the logits.
+
+    Parameters
+    ----------
+    logits : Tensor of shape (n + r, K)
+        Of the rows of the mini-batch, then of those of the chunk.
+    label, sample_weight : Tensor of shape (n,)
+        Class indices and weights. The classification loss is the weighted mean.
+    chunk : Chunk or None
+        None: the classification loss is the objective.
+
+    Returns
+    -------
+    Objective
+        ``slope`` has the shape of the logits.
+
+    Notes
+    -----
+    ``L = CE(M(x), y) + lambda_div mean[E(x+, y+) - E(x', y+)]
+    + lambda_adv CE(M(x_nascent), y) + lambda_reg mean[E(x+, y+)^2 + E(x', y+)^2]
+    + lambda_mix mean[a CE(M(z), y) + (1 - a) CE(M(z), y+)]``, ``z = a x + (1 - a) x+``.
+
+    With the probabilities ``p`` of a row, the slope of ``w CE`` for a label ``q`` is
+    ``w (p - q)``, and that of ``a E + b E^2`` is ``-(a + 2 b E)`` at the target.
+
+    References
+    ----------
+    P. Altmeyer et al., "Counterfactual training: teaching models plausible and
+    actionable explanations", arXiv:2601.16205.
+    """
+    n = len(label)
+    if sample_weight is None:
+        weight = logits.new_full((n, 1), 1 / n)
+    else:
+        weight = (sample_weight / sample_weight.sum()).unsqueeze(1)
+    expected = logits.new_zeros(n, logits.shape[1])
+    expected.scatter_(1, label.unsqueeze(1), 1.0)
+    if chunk is not None:
+        weight = torch.cat([weight, chunk.weight])
+        expected = torch.cat([expected, chunk.label])
+    log_probability = logits.log_softmax(1)
+    entropy = -(weight * expected * log_probability).sum(1)
+    slope = (log_probability.exp() - expected).mul_(weight)
+    loss = entropy.sum()
+    if chunk is None:
+        return Objective(loss, loss, slope)
+    value = -(chunk.target * logits[n:]).sum(1, keepdim=True)
+    rise = chunk.linear + chunk.square * value
+    slope[n:] -= chunk.target * (rise + chunk.square * value)
+    return Objective(loss + (rise * value).sum(), entropy[:n].sum(), slope)

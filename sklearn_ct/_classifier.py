@@ -16,9 +16,8 @@ class CounterfactualTrainedClassifier(ClassifierMixin, Trained):
 
     In every epoch a gradient search generates counterfactuals of training rows. Mature
     ones, which reached the target class, enter a contrastive divergence against real
-    rows of that class; nascent ones, still near their start, serve as adversarial
-    examples. Features that must not change are protected in the divergence, so that
-    the model relies on those that can.
+    rows of that class; nascent ones, near their start, serve as adversarial examples.
+    Features that must not change are protected, so that the model relies on others.
 
     Parameters
     ----------
@@ -55,6 +54,8 @@ class CounterfactualTrainedClassifier(ClassifierMixin, Trained):
     lambda_div, lambda_adv, lambda_reg, lambda_mix : float, default=.25, .5, .05, .25
         Weights of divergence, adversarial loss, energy ridge and interpolation loss.
         ``lambda_div=lambda_adv=0`` is conventional training, whatever the others are.
+    lambda_sparse : float, default=0.001
+        Weight of the l1 norm of the first layer: fewer features decide.
     tau, tau_max : float, default=0.5, 0.95
         Probability of the target class at which a counterfactual is mature; in training
         each search draws its own between the two.
@@ -66,11 +67,10 @@ class CounterfactualTrainedClassifier(ClassifierMixin, Trained):
     n_positives : int, default=10
         Real rows drawn for each counterfactual; the nearest enters the divergence.
     swap_immutable : float, default=0.25
-        Share of nascent counterfactuals with the immutable features of a real row of
-        the target class: they alone must not change the prediction.
+        Share of nascent counterfactuals with the immutable features of another row.
     burn_in : float, default=0.0
-        Share of the epochs trained conventionally first. Epochs before a warm start
-        count; those of a model given to `from_pretrained` do not.
+        Share of the epochs trained conventionally first; those before a warm start
+        count.
     max_epochs : int, default=100
         Passes over the training rows.
     batch_size : int or "auto", default="auto"
@@ -81,15 +81,15 @@ class CounterfactualTrainedClassifier(ClassifierMixin, Trained):
         Whether to stop when the accuracy on a validation part no longer rises, and to
         go back to the best weights.
     validation_fraction : float, default=0.1
-        Share of the training rows in the validation part.
+        Share of rows in the validation part.
     n_iter_no_change : int, default=10
         Epochs without a rise that early stopping waits for.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes in all losses but divergence and ridge.
     warm_start : bool, default=False
         Whether `fit` goes on from the previous weights, with the first fit's scales.
-    callbacks : list of skorch callbacks or None, default=None
-        Further callbacks of the training loop.
+    callbacks : list or None, default=None
+        Callbacks of skorch.
     device : str, default="cpu"
         Torch device.
     random_state : int, RandomState instance or None, default=None
@@ -109,23 +109,21 @@ class CounterfactualTrainedClassifier(ClassifierMixin, Trained):
         The trained skorch net.
     encoder_ : TabularEncoder
         From the user's columns to the model's input space, and back.
-    n_iter_ : int
-        Epochs trained.
-    loss_curve_ : list of float
-        Training loss of each epoch.
+    n_iter_, loss_curve_ : int, list of float
+        Epochs trained, and the training loss of each.
     history_ : DataFrame
-        A row an epoch: ``train_loss`` and its unweighted terms ``loss_clf`` and so on
-        (``div``, ``adv``, ``reg``, ``mix``), ``mature_share``, ``search_steps`` and
-        ``search_seconds``, ``valid_acc`` with early stopping, ``dur`` (seconds).
+        A row an epoch: ``train_loss``, its unweighted terms ``loss_clf`` and so on
+        (``div``, ``adv``, ``reg``, ``mix``, ``sparse``), ``mature_share``, seconds
+        (``dur``) and more; the user guide lists them.
 
     Notes
     -----
     Minimised is
     ``CE(M(x), y) + lambda_div mean[E(x+, y+) - E(x', y+)] + lambda_adv CE(M(x_n), y)
-    + lambda_reg mean[E(x+, y+)^2 + E(x', y+)^2] + lambda_mix CE(M(z), (y, y+))``, the
-    labels of ``z = a x + (1 - a) x+`` weighted by ``a`` and ``1 - a``, with the energy
-    ``E(x, y) = -M(x)[y]``, counterfactuals ``x'`` and real rows ``x+`` of the target
-    class ``y+``, and nascent counterfactuals ``x_n``.
+    + lambda_reg mean[E(x+, y+)^2 + E(x', y+)^2] + lambda_mix CE(M(z), (y, y+))
+    + lambda_sparse ||W_1||_1``, with energies ``E(x, y) = -M(x)[y]``, counterfactuals
+    ``x'``, real rows ``x+`` of the target class ``y+``, nascent counterfactuals
+    ``x_n``, and ``z = a x + (1 - a) x+`` with labels weighted by ``a`` and ``1 - a``.
 
     Protecting a feature does not remove what other features say about it. The fitted
     object keeps up to 1,000 encoded training rows of each class.
@@ -165,6 +163,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, Trained):
         lambda_adv=0.5,
         lambda_reg=0.05,
         lambda_mix=0.25,
+        lambda_sparse=0.001,
         tau=0.5,
         tau_max=0.95,
         epsilon=0.1,
@@ -198,6 +197,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, Trained):
         self.lambda_adv = lambda_adv
         self.lambda_reg = lambda_reg
         self.lambda_mix = lambda_mix
+        self.lambda_sparse = lambda_sparse
         self.tau = tau
         self.tau_max = tau_max
         self.epsilon = epsilon

@@ -5,6 +5,7 @@ from numbers import Integral, Real
 import numpy as np
 import torch
 from joblib import Parallel, delayed, effective_n_jobs
+from joblib.parallel import get_active_backend
 from sklearn.utils import check_random_state
 from tqdm.auto import tqdm
 
@@ -92,7 +93,10 @@ def explain_table(
     # Without a seed the caller's generator is left alone, too.
     draw = check_random_state(0 if random_state is None else random_state)
     seed = draw.randint(np.iinfo(np.int32).max)
-    answered = Parallel(n_jobs=n_jobs, return_as="generator")(
+    # Not every backend hands the blocks on one by one, which moves the progress bar.
+    backend, _ = get_active_backend()
+    return_as = "generator" if backend.supports_return_generator else "list"
+    answered = Parallel(n_jobs=n_jobs, return_as=return_as)(
         delayed(_answer)(
             model,
             Bounds.of(rules.take(rows), codec, factual[rows]),

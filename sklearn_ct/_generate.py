@@ -48,7 +48,7 @@ def generate(
     n_positives : int
         Real rows drawn for each search; the nearest to its counterfactual is ``x+``.
     swap_immutable : float
-        Share of the nascent counterfactuals that take over immutable columns.
+        Share of the nascent counterfactuals with immutable columns of another row.
     draw : torch.Generator
         On the CPU, whatever the device of the rows.
 
@@ -78,8 +78,7 @@ def generate(
     drawn_real = positives()
     real = _nearest(drawn_real, paths.counterfactual, positives, n_positives)
     drawn = positives.exist.unsqueeze(1)
-    # The immutable columns alone must not change the prediction.
-    swaps = drawn & constraints.frozen & (uniform() < swap_immutable)
+    nascent = swap_frozen(paths.nascent, x, constraints, swap_immutable, draw)
     share = torch.where(drawn, uniform(), 1.0)
     partner = constraints.protect(drawn_real, x)
     mature = paths.mature.unsqueeze(1) & drawn
@@ -91,7 +90,7 @@ def generate(
     batch = CounterfactualBatch(
         real=constraints.protect(real, found),
         found=found,
-        nascent=torch.where(swaps, drawn_real, paths.nascent),
+        nascent=nascent,
         target=target,
         label=label,
         between=share * x + (1 - share) * partner,
@@ -99,6 +98,24 @@ def generate(
         weight=weight,
     )
     return batch, paths
+
+
+def swap_frozen(
+    nascent: Tensor,  # (n, d)
+    x: Tensor,  # (n, d)
+    constraints: Constraints,
+    share: float,
+    draw: torch.Generator,
+) -> Tensor:  # (n, d)
+    """Give a share of nascent rows the immutable columns of another of the rows.
+
+    The immutable columns alone must not change the prediction.
+    """
+    if not share or not bool(constraints.frozen.any()):
+        return nascent
+    others = torch.randperm(len(x), generator=draw).to(x.device)
+    chosen = torch.rand(len(x), 1, generator=draw).to(x) < share
+    return torch.where(chosen & constraints.frozen, x[others], nascent)
 
 
 class _Uniform:

@@ -12,9 +12,10 @@ from skorch.dataset import Dataset
 from skorch.helper import predefined_split
 from tqdm.auto import tqdm
 
-from sklearn_ct._generate import generate
+from sklearn_ct._generate import generate, swap_frozen
+from sklearn_ct._gradient import signed_step
 from sklearn_ct._module import LogProbability, TwoLogits
-from sklearn_ct._objective import Bank, objective
+from sklearn_ct._objective import Bank, input_sparsity, objective
 from sklearn_ct.losses import Terms, Weights
 
 __all__ = [
@@ -156,16 +157,26 @@ class CounterfactualNet(NeuralNetClassifier):
         if not self.module_.training:
             self._set_training(True)
         X, (y, sample_weight, chunk) = batch
-        rows = X if chunk is None else torch.cat([X, chunk.rows])
-        logits = self.module_(rows)
+        rows, counterfactual = [X], self.searching
+        adv = self.weights.adv if counterfactual and self.signed else 0.0
+        if adv:
+            rows.append(self._attack(X, y))
+        if chunk is not None:
+            rows.append(chunk.rows)
+        logits = self.module_(torch.cat(rows))
         found = logits.detach()
-        loss, clf, slope = objective(found, y, sample_weight, chunk)
+        loss, clf, attacked, slope = objective(found, y, sample_weight, chunk, adv)
+        others = found[(2 if adv else 1) * len(X) :]
         if torch.isfinite(loss):
             logits.backward(slope)
-            self.clf_.append(clf)
-            self.logits_.append(found[len(X) :])
+            sparse = torch.zeros_like(clf)
+            if counterfactual and self.weights.sparse:
+                sparse = input_sparsity(self.module_, self.weights.sparse)
+                loss = loss + self.weights.sparse * sparse
+            self.own_.append(torch.stack([clf, attacked, sparse]))
+            self.logits_.append(others)
         else:
-            self.logits_.append(torch.full_like(found[len(X) :], torch.nan))
+            self.logits_.append(torch.full_like(others, torch.nan))
             warnings.warn(
                 f"The loss of a mini-batch in epoch {len(self.history)} is not "
                 "finite; its step is skipped. A smaller lambda_div or lr, or a larger "
@@ -175,19 +186,40 @@ class CounterfactualNet(NeuralNetClassifier):
             )
         return {"loss": loss, "y_pred": found[: len(X)]}
 
+    @property
+    def signed(self):
+        """Whether nascent counterfactuals are a signed step from every row."""
+        return getattr(self.generator, "nascent", None) == "sign"
+
+    @property
+    def weights_of_searches(self):
+        """Weights of the terms that the searches of an epoch enter."""
+        weights = self.weights._replace(sparse=0.0)
+        return weights._replace(adv=0.0) if self.signed else weights
+
+    def _attack(self, X, y):
+        nascent = signed_step(self.module_, X, y, self.epsilon)
+        return swap_frozen(
+            nascent, X, self.constraints, self.swap_immutable, self.draw_
+        )
+
     def on_epoch_begin(self, net, dataset_train=None, dataset_valid=None, **kwargs):
         """Start the epoch's record."""
         super().on_epoch_begin(net, dataset_train, dataset_valid, **kwargs)
-        self.bank_, self.clf_, self.logits_ = None, [], []
+        self.bank_, self.own_, self.logits_ = None, [], []
 
     def on_epoch_end(self, net, dataset_train=None, dataset_valid=None, **kwargs):
         """Record the mean of each term."""
         super().on_epoch_end(net, dataset_train, dataset_valid, **kwargs)
-        clf = torch.stack(self.clf_).mean() if self.clf_ else torch.tensor(torch.nan)
-        terms = Terms(clf, *[torch.tensor(0.0 if self.clf_ else torch.nan)] * 4)
+        terms = dict.fromkeys(
+            Terms._fields, torch.tensor(0.0 if self.own_ else torch.nan)
+        )
+        if self.own_:
+            own = torch.stack(self.own_).mean(0)
+            terms |= dict(zip(("clf", "adv", "sparse"), own, strict=True))
         if self.bank_ is not None:
-            terms = self.bank_.terms(clf, torch.cat(self.logits_))
-        for name, term in terms._asdict().items():
+            terms |= self.bank_.terms(torch.cat(self.logits_))
+        for name, term in terms.items():
             self.history.record(f"loss_{name}", term.item())
 
     def generate(self, X, y):
@@ -262,11 +294,11 @@ class _Epoch(_Batches):
 
     def __iter__(self):
         chunks = [None] * len(self)
-        if self.net.searching:
-            net = self.net
-            n_classes = len(net.classes_)
-            net.bank_ = Bank(net.generate(self.X, self.y), net.weights, n_classes)
-            chunks = net.bank_.chunks(len(self))
+        n_classes = len(self.net.classes_)
+        if self.net.searching and any(self.net.weights_of_searches):
+            weights = self.net.weights_of_searches
+            bank = Bank(self.net.generate(self.X, self.y), weights, n_classes)
+            self.net.bank_, chunks = bank, bank.chunks(len(self))
         order = self.net._permutation(len(self.X)).to(self.X.device)
         for rows, chunk in zip(order.split(self.batch_size), chunks, strict=True):
             weight = None if self.sample_weight is None else self.sample_weight[rows]

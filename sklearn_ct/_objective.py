@@ -13,7 +13,6 @@ from torch import Tensor
 
 from sklearn_ct.losses import (
     CounterfactualBatch,
-    Terms,
     Weights,
     adversarial_loss,
     contrastive_divergence,
@@ -100,43 +99,47 @@ class Bank:
         }
         return [name for name, is_asked in asked.items() if is_asked]
 
-    def terms(self, clf: Tensor, logits: Tensor) -> Terms:
-        """Evaluate the terms, unweighted; 0 for what weighs nothing.
+    def terms(self, logits: Tensor) -> dict[str, Tensor]:
+        """Evaluate the terms of the rows, unweighted; without what weighs nothing.
 
         Parameters
         ----------
-        clf : Tensor, a scalar
-            The classification loss.
         logits : Tensor of shape (r, K)
             Of the rows of all chunks. Searches with logits that are not finite are
             left out.
 
         Returns
         -------
-        Terms
+        dict
+            Scalars under the names of `Terms`.
         """
         logits = logits.reshape(len(self.batch), len(self.kinds), self.n_classes)
         finite = logits.isfinite().flatten(1).all(1)
         of = dict(zip(self.kinds, logits[finite].unbind(1), strict=True))
         batch = self.batch.take(finite)
-        div = adv = reg = mix = clf.new_zeros(())
+        terms = {}
         if "real" in of:
             energies = [energy(of[name], batch.target) for name in ("real", "found")]
-            div, reg = contrastive_divergence(*energies), energy_ridge(*energies)
+            terms["div"] = contrastive_divergence(*energies)
+            terms["reg"] = energy_ridge(*energies)
         if "nascent" in of:
-            adv = adversarial_loss(of["nascent"], batch.label, batch.weight)
+            terms["adv"] = adversarial_loss(of["nascent"], batch.label, batch.weight)
         if "between" in of:
-            mix = interpolation_loss(
+            terms["mix"] = interpolation_loss(
                 of["between"], batch.label, batch.target, batch.share, batch.weight
             )
-        return Terms(clf, div, adv, reg, mix)
+        return terms
 
 
 class Objective(NamedTuple):
-    """Value of the objective, of its first term, and slope at the logits."""
+    """Value of the objective and slope at the logits.
+
+    ``clf`` and ``adv`` are the unweighted losses of the rows of the mini-batch.
+    """
 
     loss: Tensor
     clf: Tensor
+    adv: Tensor
     slope: Tensor
 
 
@@ -145,17 +148,21 @@ def objective(
     label: Tensor,  # (n,)
     sample_weight: Tensor | None,  # (n,)
     chunk: Chunk | None,
+    adv: float = 0.0,
 ) -> Objective:
     """Evaluate the objective of a mini-batch and its slope at the logits.
 
     Parameters
     ----------
-    logits : Tensor of shape (n + r, K)
-        Of the rows of the mini-batch, then of those of the chunk.
+    logits : Tensor of shape (n + r, K) or (2 n + r, K)
+        Of the rows of the mini-batch, then, where ``adv`` is not 0, of their nascent
+        counterfactuals, and those of the chunk.
     label, sample_weight : Tensor of shape (n,)
         Class indices and weights. The classification loss is the weighted mean.
     chunk : Chunk or None
-        None: the classification loss is the objective.
+        None: nothing but the losses of the mini-batch.
+    adv : float, default=0
+        Weight of the adversarial loss of the rows of the mini-batch.
 
     Returns
     -------
@@ -166,7 +173,8 @@ def objective(
     -----
     ``L = CE(M(x), y) + lambda_div mean[E(x+, y+) - E(x', y+)]
     + lambda_adv CE(M(x_nascent), y) + lambda_reg mean[E(x+, y+)^2 + E(x', y+)^2]
-    + lambda_mix mean[a CE(M(z), y) + (1 - a) CE(M(z), y+)]``, ``z = a x + (1 - a) x+``.
+    + lambda_mix mean[a CE(M(z), y) + (1 - a) CE(M(z), y+)]``, ``z = a x + (1 - a) x+``,
+    to which the training adds ``lambda_sparse ||W_1||_1``, see `input_sparsity`.
 
     With the probabilities ``p`` of a row, the slope of ``w CE`` for a label ``q`` is
     ``w (p - q)``, and that of ``a E + b E^2`` is ``-(a + 2 b E)`` at the target.
@@ -183,16 +191,54 @@ def objective(
         weight = (sample_weight / sample_weight.sum()).unsqueeze(1)
     expected = logits.new_zeros(n, logits.shape[1])
     expected.scatter_(1, label.unsqueeze(1), 1.0)
+    weights, labels = [weight], [expected]
+    if adv:
+        weights.append(adv * weight)
+        labels.append(expected)
+    own = n * len(labels)
     if chunk is not None:
-        weight = torch.cat([weight, chunk.weight])
-        expected = torch.cat([expected, chunk.label])
+        weights.append(chunk.weight)
+        labels.append(chunk.label)
+    weight, expected = torch.cat(weights), torch.cat(labels)
     log_probability = logits.log_softmax(1)
     entropy = -(weight * expected * log_probability).sum(1)
     slope = (log_probability.exp() - expected).mul_(weight)
-    loss = entropy.sum()
-    if chunk is None:
-        return Objective(loss, loss, slope)
-    value = -(chunk.target * logits[n:]).sum(1, keepdim=True)
-    rise = chunk.linear + chunk.square * value
-    slope[n:] -= chunk.target * (rise + chunk.square * value)
-    return Objective(loss + (rise * value).sum(), entropy[:n].sum(), slope)
+    loss, clf = entropy.sum(), entropy[:n].sum()
+    if chunk is not None:
+        value = -(chunk.target * logits[own:]).sum(1, keepdim=True)
+        rise = chunk.linear + chunk.square * value
+        slope[own:] -= chunk.target * (rise + chunk.square * value)
+        loss = loss + (rise * value).sum()
+    attacked = entropy[n:own].sum() / adv if adv else torch.zeros_like(clf)
+    return Objective(loss, clf, attacked, slope)
+
+
+def input_sparsity(module: torch.nn.Module, weight: float) -> Tensor:
+    """Charge a network for the absolute weights of its first layer.
+
+    Of two models as robust in the maximum norm, that with few large weights has its
+    boundary nearer in the l1 norm: recourse changes fewer features.
+
+    Parameters
+    ----------
+    module : Module
+        Its first parameter with more than one dimension is charged, and the slope
+        added to its gradient.
+    weight : float
+        ``lambda_sparse``.
+
+    Returns
+    -------
+    Tensor, a scalar
+        ``||W_1||_1``; 0 where there is no such parameter.
+
+    References
+    ----------
+    R. Tibshirani, "Regression shrinkage and selection via the lasso", JRSS B 58, 1996.
+    """
+    weights = (value for value in module.parameters() if value.dim() > 1)
+    first = next(weights, None)
+    if first is None or first.grad is None:
+        return torch.zeros(())
+    first.grad.add_(first.detach().sign(), alpha=weight)
+    return first.detach().abs().sum()

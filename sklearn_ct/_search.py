@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from sklearn_ct._constraints import Constraints
-from sklearn_ct._gradient import logits_and_back
+from sklearn_ct._gradient import cross_entropy_slope, logits_and_back, softmax
 
 # Mature rows are dropped from the walk when they are more than this share of it.
 DROP_SHARE = 0.1
@@ -50,10 +50,11 @@ def search(
     step_size: float = 0.25,
     lambda_cost: float = 0.001,
     penalty: Penalty | None = None,
-    nascent: str = "sign",
+    nascent: str | None = None,
     encode: Map | None = None,
     decode: Map | None = None,
     cost_weights: Tensor | None = None,  # (d,)
+    max_move: float | None = None,
 ) -> Paths:
     """Walk all rows from ``x`` towards their target classes.
 
@@ -74,15 +75,16 @@ def search(
         Steps at most, their length, and the weight of the l1 distance.
     penalty : callable, optional
         ``(logits, target, step) -> (n,)``, a further term of the search objective.
-    nascent : {"sign", "exit", "last"}
-        One signed gradient step of length epsilon in every column, frozen ones and
-        categories as well; the point where the path leaves the epsilon ball for the
-        first time; or its last state within the ball (the paper's reading).
+    nascent : {"exit", "last", None}
+        The point where the path leaves the epsilon ball for the first time; its last
+        state within the ball (the paper's reading); None: the row itself.
     encode, decode : callable, optional
         To the space that the gradient steps are taken in, and back. Mutability and
         domain are enforced on the decoded row.
     cost_weights : Tensor of shape (d,), optional
         Weights of the columns in the l1 distance.
+    max_move : float, optional
+        A step that moves a column farther is shortened, its direction kept.
 
     Returns
     -------
@@ -136,12 +138,11 @@ def search(
             state, back_to_z = walk.decoded(decode)
             walk.track(state, epsilon, nascent)
             logits, back = ask(state)
-            probability = _softmax(logits)
+            probability = softmax(logits)
             walk.mature = walk.mature | walk.reached(module, state, probability)
             if step > max_iter:
                 break
-            # The gradient of the cross-entropy is that of a softmax regression.
-            slope = probability.scatter_add(1, walk.target[:, None], _minus_one(state))
+            slope = cross_entropy_slope(probability, walk.target)
             if penalty is not None:
                 slope = slope + _slope_of(penalty, logits, walk.target, step)
             gradient = back(slope)
@@ -150,9 +151,11 @@ def search(
                 if cost_weights is not None:
                     away = away * cost_weights
                 gradient = gradient.add_(away, alpha=lambda_cost)
-            if step == 1 and nascent == "sign":
-                walk.nascent = walk.x - epsilon * gradient.sign()
-            moved = torch.add(walk.z, back_to_z(gradient), alpha=-step_size)
+            move = back_to_z(gradient)
+            if max_move is not None:
+                longest = step_size * move.abs().amax(1, keepdim=True)
+                move = move * (max_move / longest.clamp(min=max_move))
+            moved = torch.add(walk.z, move, alpha=-step_size)
             if decode is None:
                 moved = walk.constraints.project(moved, walk.z)
             walk.z = torch.where(walk.mature.unsqueeze(1), walk.z, moved)
@@ -168,10 +171,6 @@ def _slope_of(penalty: Penalty, logits: Tensor, target: Tensor, step: int) -> Te
     with torch.enable_grad():
         logits = logits.detach().requires_grad_()
         return torch.autograd.grad(penalty(logits, target, step).sum(), logits)[0]
-
-
-def _minus_one(like: Tensor) -> Tensor:  # (n, 1)
-    return like.new_full((1, 1), -1.0).expand(len(like), 1)
 
 
 @dataclass
@@ -205,7 +204,7 @@ class _Walk:
         if self.constraints.has_groups and bool(reached.any()):
             rows = reached.nonzero().squeeze(1)
             with torch.no_grad():
-                whole = _softmax(module(self.constraints.harden(state[rows])))
+                whole = softmax(module(self.constraints.harden(state[rows])))
             reached[rows] = _at_target(whole, self.target[rows], self.tau[rows])
         return reached
 
@@ -224,9 +223,9 @@ class _Walk:
         paths.mature[self.rows] = self.mature
         paths.steps[self.rows] = self.steps
 
-    def track(self, state: Tensor, epsilon: float, rule: str) -> None:
+    def track(self, state: Tensor, epsilon: float, rule: str | None) -> None:
         """Follow the nascent counterfactual along the segment to ``state``."""
-        if epsilon > 0 and rule != "sign":
+        if epsilon > 0 and rule is not None:
             inside = (state - self.x).abs().amax(1) <= epsilon
             if rule == "last":
                 self.nascent = torch.where(inside.unsqueeze(1), state, self.nascent)
@@ -236,11 +235,6 @@ class _Walk:
                 self.nascent = torch.where(self.left.unsqueeze(1), self.nascent, point)
                 self.left = self.left | ~inside
         self.previous = state
-
-
-def _softmax(logits: Tensor) -> Tensor:  # (n, K)
-    # Over the long side it is five times faster.
-    return logits.T.softmax(0).T
 
 
 def _at_target(probability: Tensor, target: Tensor, tau: Tensor) -> Tensor:  # (n,)

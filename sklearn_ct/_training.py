@@ -61,6 +61,7 @@ PARAMETERS: dict = {
     "lambda_adv": [Interval(Real, 0, None, closed="left")],
     "lambda_reg": [Interval(Real, 0, None, closed="left")],
     "lambda_mix": [Interval(Real, 0, None, closed="left")],
+    "lambda_sparse": [Interval(Real, 0, None, closed="left")],
     "tau": [Interval(Real, 0, 1, closed="neither")],
     "tau_max": [Interval(Real, 0, 1, closed="neither")],
     "epsilon": [Interval(Real, 0, None, closed="left")],
@@ -324,7 +325,11 @@ class Trained(BaseEstimator):
             generator=generator,
             constraints=constraints,
             weights=Weights(
-                self.lambda_div, self.lambda_adv, self.lambda_reg, self.lambda_mix
+                self.lambda_div,
+                self.lambda_adv,
+                self.lambda_reg,
+                self.lambda_mix,
+                self.lambda_sparse,
             ),
             tau=self.tau,
             tau_max=self.tau_max,

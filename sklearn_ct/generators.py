@@ -33,12 +33,15 @@ class BaseGenerator(BaseEstimator):
     lambda_cost : float, default=0.001
         Weight of the l1 distance to the factual.
     nascent : {"sign", "exit", "last"}, default="sign"
-        Which point is the nascent counterfactual: one signed gradient step of length
-        epsilon from the row, in every column, also those that must not change (as the
-        fast gradient sign method has it); where the path leaves the epsilon ball; or
-        its last state within the ball. With the usual step size the first step often
-        leaves the ball at once; ``"last"``, the reading of the paper's code, is then
-        the unmoved row.
+        Which points are the nascent counterfactuals: every row of a mini-batch after
+        one signed gradient step of length epsilon, in every column, also those that
+        must not change (as the fast gradient sign method has it); where the path of a
+        search leaves the epsilon ball; or its last state within the ball. With the
+        usual step size the first step often leaves the ball at once; ``"last"``, the
+        reading of the paper's code, is then the unmoved row.
+    max_move : float or None, default=0.5
+        Farthest that a step moves a column; a longer step is shortened, its direction
+        kept, so that it does not carry a row past the class. None: no limit.
     """
 
     _parameter_constraints: dict = {
@@ -46,6 +49,7 @@ class BaseGenerator(BaseEstimator):
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "lambda_cost": [Interval(Real, 0, None, closed="left")],
         "nascent": [StrOptions({"sign", "exit", "last"})],
+        "max_move": [Interval(Real, 0, None, closed="neither"), None],
     }
 
     # Maps to the space of the walk and back; None: the model's input space.
@@ -55,12 +59,19 @@ class BaseGenerator(BaseEstimator):
     penalty = None
 
     def __init__(
-        self, *, step_size=0.25, max_iter=30, lambda_cost=0.001, nascent="sign"
+        self,
+        *,
+        step_size=0.25,
+        max_iter=30,
+        lambda_cost=0.001,
+        nascent="sign",
+        max_move=0.5,
     ):
         self.step_size = step_size
         self.max_iter = max_iter
         self.lambda_cost = lambda_cost
         self.nascent = nascent
+        self.max_move = max_move
 
     def fit(self, X, *, constraints=None, seed=0):
         """Learn what the search needs from the training rows; here: nothing.
@@ -116,10 +127,11 @@ class BaseGenerator(BaseEstimator):
             step_size=self.step_size,
             lambda_cost=self.lambda_cost,
             penalty=self.penalty,
-            nascent=self.nascent,
+            nascent=None if self.nascent == "sign" else self.nascent,
             encode=self.encode,
             decode=self.decode,
             cost_weights=cost_weights,
+            max_move=self.max_move,
         )
 
 
@@ -128,7 +140,7 @@ class Generic(BaseGenerator):
 
     Parameters
     ----------
-    step_size, max_iter, lambda_cost, nascent
+    step_size, max_iter, lambda_cost, nascent, max_move
         See `BaseGenerator`.
 
     Notes
@@ -153,7 +165,7 @@ class ECCCo(BaseGenerator):
 
     Parameters
     ----------
-    step_size, max_iter, lambda_cost, nascent
+    step_size, max_iter, lambda_cost, nascent, max_move
         See `BaseGenerator`.
     lambda_energy : float, default=5.0
         Weight of the energy of the counterfactual for its target class.
@@ -188,6 +200,7 @@ class ECCCo(BaseGenerator):
         max_iter=30,
         lambda_cost=0.001,
         nascent="sign",
+        max_move=0.5,
         lambda_energy=5.0,
     ):
         super().__init__(
@@ -195,6 +208,7 @@ class ECCCo(BaseGenerator):
             max_iter=max_iter,
             lambda_cost=lambda_cost,
             nascent=nascent,
+            max_move=max_move,
         )
         self.lambda_energy = lambda_energy
 
@@ -222,9 +236,10 @@ class REVISE(BaseGenerator):
     step_size : float, default=0.5
         Length of a gradient step, in the latent space.
     max_iter, lambda_cost, nascent
-        See `BaseGenerator`. The walk starts at the reconstruction of the row:
-        ``nascent="sign"`` takes the gradient there, and steps from the row;
+        See `BaseGenerator`. The walk starts at the reconstruction of the row;
         ``nascent="exit"`` is a point on the way from the row to there.
+    max_move : float or None, default=None
+        See `BaseGenerator`; of a step in the latent space.
     latent_dim : int, default=8
         Width of the latent space.
     hidden_dim : int, default=64
@@ -284,6 +299,7 @@ class REVISE(BaseGenerator):
         max_iter=30,
         lambda_cost=0.001,
         nascent="sign",
+        max_move=None,
         latent_dim=8,
         hidden_dim=64,
         beta=0.5,
@@ -297,6 +313,7 @@ class REVISE(BaseGenerator):
             max_iter=max_iter,
             lambda_cost=lambda_cost,
             nascent=nascent,
+            max_move=max_move,
         )
         self.latent_dim = latent_dim
         self.hidden_dim = hidden_dim

@@ -200,13 +200,14 @@ class CounterfactualBatch:
 
 
 class Terms(NamedTuple):
-    """The five terms of the objective, unweighted scalars."""
+    """The six terms of the objective, unweighted scalars."""
 
     clf: Tensor
     div: Tensor
     adv: Tensor
     reg: Tensor
     mix: Tensor
+    sparse: Tensor
 
 
 class Weights(NamedTuple):
@@ -216,6 +217,7 @@ class Weights(NamedTuple):
     adv: float
     reg: float
     mix: float = 0.0
+    sparse: float = 0.0
 
     @property
     def conventional(self) -> bool:

@@ -594,6 +594,7 @@ def test_without_divergence_and_adversarial_loss_it_is_conventional(others):
     "change",
     [
         {"lambda_mix": 0.0},
+        {"lambda_sparse": 0.0},
         {"tau_max": 0.5},
         {"n_positives": 1},
         {"swap_immutable": 0.0},

@@ -152,6 +152,7 @@ PARAMETERS = {
     "lambda_adv": [-0.1, "0.1", None],
     "lambda_reg": [-0.1, "0.1", None],
     "lambda_mix": [-0.1, "0.1", None, np.nan],
+    "lambda_sparse": [-0.1, "0.1", None, np.nan],
     "tau": [0, 1, -0.5, 1.5, "0.5", None, np.nan],
     "tau_max": [0, 1, -0.5, 1.5, "0.5", None, np.nan],
     "epsilon": [-0.1, "0.3", None],

@@ -113,13 +113,6 @@ def test_a_class_without_rows_gives_no_divergence(classes):
     assert torch.equal(y[rows.int().argmax(0)], batch.label[lost])
     assert (batch.share[lost] == 1).all()
     assert (batch.share[~lost] < 1).all()
-    net.swap_immutable, net.epsilon = 1.0, 0.0
-    net.constraints = replace(net.constraints, **NEITHER)
-    batch = net.generate(X[present], y[present])
-    lost = batch.target == 3
-    rows = (X[:, None] == batch.nascent).all(2)
-    assert torch.equal(y[rows.int().argmax(0)][lost], batch.label[lost])
-    assert torch.equal(y[rows.int().argmax(0)][~lost], batch.target[~lost])
 
 
 @pytest.mark.parametrize("n_positives", [1, 4])
@@ -213,36 +206,38 @@ def test_one_positive_is_the_first_draw(classes, monkeypatch):
     assert torch.equal(batch.real, real)
 
 
-NEITHER = {"rise": torch.zeros(1, 2).bool(), "fall": torch.zeros(1, 2).bool()}
-
-
 @pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
-def test_a_share_of_the_nascent_takes_over_the_immutable_columns(
-    data, monkeypatch, share
-):
+def test_a_share_of_the_nascent_takes_over_the_immutable_columns(data, share):
     X, y = data
     constraints = replace(
         Constraints.free(3),
         rise=torch.tensor([[False, True, False]]),
         fall=torch.tensor([[False, False, True]]),
     )
-    net = Epoch(constraints=constraints, swap_immutable=share, n_counterfactuals=120)
-    drawn = kept_results(monkeypatch, _Positives, "__call__")
-    searched = kept_results(monkeypatch, ECCCo, "search")
+    # Without perturbation a nascent counterfactual is its row.
+    net = Epoch(
+        constraints=constraints,
+        swap_immutable=share,
+        n_counterfactuals=120,
+        epsilon=0.0,
+    )
     swapped = 0
     for _ in range(10):
-        batch = net.generate(X, y)
-        before, real = searched[-1].nascent, drawn[-1]
-        changed = batch.nascent != before
-        # Columns that may still move one way stay.
-        assert not changed[:, 1:].any()
-        assert torch.equal(batch.nascent[changed[:, 0], 0], real[changed[:, 0], 0])
-        # Each is of a row of the target class.
-        where = (X[:, 0] == real[:, :1]).int().argmax(1)
-        assert torch.equal(y[where], batch.target)
-        swapped += int(changed[:, 0].sum())
+        nascent = net.generate(X, y).nascent
+        # The row is found by the columns that may still move one way, which stay.
+        row = (X[:, None, 1:] == nascent[:, 1:]).all(2).int().argmax(0)
+        assert torch.equal(X[row, 1:], nascent[:, 1:])
+        # The other column is that of a row, too, and over all rows every one's.
+        assert (X[:, None, 0] == nascent[:, 0]).any(0).all()
+        swapped += int((X[row, 0] != nascent[:, 0]).sum())
+        if share == 1:
+            assert torch.equal(nascent[:, 0].sort()[0], X[:, 0].sort()[0])
     spread = (1200 * share * (1 - share)) ** 0.5
-    assert abs(swapped - 1200 * share) <= 4 * spread
+    # One row in 120 gets its own.
+    assert abs(swapped - 1200 * share) <= 4 * spread + 1200 / 30 * share
+
+
+NEITHER = {"rise": torch.zeros(1, 2).bool(), "fall": torch.zeros(1, 2).bool()}
 
 
 def test_between_lies_on_the_way_to_a_protected_real_row(data, monkeypatch):

@@ -6,7 +6,15 @@ from torch import nn
 
 from sklearn_ct import _search
 from sklearn_ct._constraints import Constraints
-from sklearn_ct._gradient import SLOPES, _Graph, _Stack, logits_and_back
+from sklearn_ct._gradient import (
+    SLOPES,
+    _Graph,
+    _Stack,
+    cross_entropy_slope,
+    logits_and_back,
+    signed_step,
+    softmax,
+)
 from sklearn_ct._module import ACTIVATIONS, MLP, LogProbability, TwoLogits
 from sklearn_ct.generators import ECCCo
 
@@ -127,7 +135,7 @@ def test_the_walk_equals_that_by_autograd(activation, monkeypatch):
     x[:, 2:] = torch.eye(2)[torch.arange(200) % 2]
 
     def walk():
-        return ECCCo(lambda_cost=0.01).search(
+        return ECCCo(lambda_cost=0.01, nascent="exit").search(
             module, x, target, constraints, tau=0.9, epsilon=0.1
         )
 
@@ -141,3 +149,34 @@ def test_the_walk_equals_that_by_autograd(activation, monkeypatch):
     torch.testing.assert_close(fast.nascent, plain.nascent, rtol=0, atol=1e-5)
     assert torch.equal(fast.mature, plain.mature)
     assert torch.equal(fast.steps, plain.steps)
+
+
+@pytest.mark.parametrize("n", [0, 1, 50])
+def test_softmax_and_the_slope_of_the_cross_entropy(n):
+    logits = rows(n, 3).requires_grad_()
+    label = torch.arange(n) % 3
+    loss = nn.functional.cross_entropy(logits, label, reduction="sum")
+    (expected,) = torch.autograd.grad(loss, logits)
+    found = softmax(logits.detach())
+    torch.testing.assert_close(found, logits.detach().softmax(1))
+    torch.testing.assert_close(cross_entropy_slope(found, label), expected)
+
+
+@pytest.mark.parametrize("module", [network(), Doubled(nn.Linear(4, 3)).double()])
+def test_a_signed_step_raises_the_loss(module):
+    x = rows()
+    label = torch.arange(20) % 3
+
+    def loss(rows):
+        return nn.functional.cross_entropy(module(rows), label, reduction="none")
+
+    expected = torch.empty_like(x)
+    for i in range(20):
+        row = x[i].clone().requires_grad_()
+        value = -module(row[None]).log_softmax(1)[0, label[i]]
+        value.backward()
+        expected[i] = x[i] + 0.1 * row.grad.sign()
+    found = signed_step(module, x, label, 0.1)
+    torch.testing.assert_close(found, expected)
+    assert (loss(signed_step(module, x, label, 1e-4)) > loss(x)).all()
+    assert not found.requires_grad

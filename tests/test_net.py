@@ -29,7 +29,7 @@ from sklearn_ct.losses import Weights
 FULL = Weights(0.5, 0.25, 0.1, 0.3)
 AR, CD = Weights(0, 0.25, 0), Weights(0.5, 0, 0.1)
 BL = Weights(0.0, 0.0, 0.0)
-TERMS = ["loss_clf", "loss_div", "loss_adv", "loss_reg", "loss_mix"]
+TERMS = ["loss_clf", "loss_div", "loss_adv", "loss_reg", "loss_mix", "loss_sparse"]
 SEARCH = ["mature_share", "search_steps", "search_seconds"]
 
 
@@ -116,7 +116,13 @@ def test_a_step_against_the_formula(data, monkeypatch):
     X, y = data
     weight = torch.linspace(0.5, 2, 120)
     banks = kept_results(monkeypatch, CounterfactualNet, "generate")
-    net = make_net(optimizer=torch.optim.SGD, lr=0.1, batch_size=120, max_epochs=1)
+    net = make_net(
+        weights=FULL._replace(sparse=0.01),
+        optimizer=torch.optim.SGD,
+        lr=0.1,
+        batch_size=120,
+        max_epochs=1,
+    )
     net.initialize()
     twin = deepcopy(net.module_)
     net.train(X, y, sample_weight=weight)
@@ -129,16 +135,21 @@ def test_a_step_against_the_formula(data, monkeypatch):
         return twin(rows).log_softmax(1)[torch.arange(len(rows)), label]
 
     real, found = (-twin(r)[rows, bank.target] for r in (bank.real, bank.found))
+    start = X.clone().requires_grad_()
+    log_probability(start, y).sum().backward()
+    nascent = X - net.epsilon * start.grad.sign()
+    twin.zero_grad()
     terms = [
         -(weight * log_probability(X, y)).sum() / weight.sum(),
         real.mean() - found.mean(),
-        -(own * log_probability(bank.nascent, bank.label)).mean(),
+        -(weight * log_probability(nascent, y)).sum() / weight.sum(),
         (real**2).mean() + (found**2).mean(),
         -(own * bank.share * log_probability(bank.between, bank.label)).mean()
         - (own * (1 - bank.share) * log_probability(bank.between, bank.target)).mean(),
+        next(twin.parameters()).abs().sum(),
     ]
     loss = terms[0] + 0.5 * terms[1] + 0.25 * terms[2] + 0.1 * terms[3]
-    loss = loss + 0.3 * terms[4]
+    loss = loss + 0.3 * terms[4] + 0.01 * terms[5]
     loss.backward()
     for new, old in zip(net.module_.parameters(), twin.parameters(), strict=True):
         torch.testing.assert_close(new, old - 0.1 * old.grad)
@@ -156,7 +167,8 @@ def test_partial_objectives(data, weights):
         clf, *others = (row[term] for term in TERMS)
         expected = clf + sum(w * t for w, t in zip(weights, others, strict=True))
         assert row["train_loss"] == pytest.approx(expected, rel=1e-4)
-        assert ("mature_share" in row) is (weights is not BL)
+        # Signed nascent counterfactuals need no search.
+        assert ("mature_share" in row) is (weights in (CD, FULL))
         for name, weight in zip(TERMS[1:], weights, strict=True):
             # Divergence and ridge are of the same rows.
             asked = weight or (name in ("loss_div", "loss_reg") and weights is CD)

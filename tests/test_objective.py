@@ -6,7 +6,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from sklearn_ct._module import MLP
-from sklearn_ct._objective import Bank, objective
+from sklearn_ct._objective import Bank, input_sparsity, objective
 from sklearn_ct.losses import (
     CounterfactualBatch,
     Weights,
@@ -104,7 +104,7 @@ def test_value_against_numpy(case, weights):
     weight = tensor(0.5, 2.0, 1.0, 0.0, 3.0)
     found = evaluate(module, x, label, weight, batch, weights)
     clf, *others = expected_terms(module, x, label, weight, batch)
-    total = clf + sum(w * term for w, term in zip(weights, others, strict=True))
+    total = clf + sum(w * term for w, term in zip(weights[:4], others, strict=True))
     assert found.clf.item() == pytest.approx(clf, rel=1e-12)
     assert found.loss.item() == pytest.approx(total, rel=1e-12)
 
@@ -133,7 +133,7 @@ def test_slope_against_autograd_of_the_terms(case, weights, weight):
         ),
     ]
     loss = (weight * own).sum() / weight.sum()
-    loss = loss + sum(w * term for w, term in zip(weights, terms, strict=True))
+    loss = loss + sum(w * term for w, term in zip(weights[:4], terms, strict=True))
     loss.backward()
     for grad, parameter in zip(found, module.parameters(), strict=True):
         torch.testing.assert_close(grad, parameter.grad, rtol=1e-10, atol=1e-12)
@@ -171,7 +171,8 @@ def test_weight_two_is_two_rows(case):
     rows = [0, 0, 1, 2]
     repeated = objective(logits[rows], label[rows], None, None)
     assert weighted.clf.item() == pytest.approx(repeated.clf.item(), rel=1e-12)
-    assert weighted.loss is weighted.clf
+    assert weighted.loss == weighted.clf
+    assert weighted.adv == 0
 
 
 def test_an_empty_chunk_leaves_the_classification(case):
@@ -253,14 +254,15 @@ def test_terms_of_an_epoch(case, weights):
     module, x, label, batch = case
     bank = Bank(batch, weights, 3)
     logits = torch.cat([module(chunk.rows) for chunk in bank.chunks(2)]).detach()
-    clf, *others = expected_terms(module, x, label, torch.ones(5), batch)
-    terms = bank.terms(tensor(clf)[0], logits)
-    div, adv, reg, mix = weights
-    asked = [div or reg, adv, div or reg, mix]
-    expected = [
-        term * bool(is_asked) for term, is_asked in zip(others, asked, strict=True)
-    ]
-    np.testing.assert_allclose(terms, [clf, *expected], rtol=1e-12)
+    _, *others = expected_terms(module, x, label, torch.ones(5), batch)
+    div, adv, reg, mix, _ = weights
+    asked = {"div": div or reg, "adv": adv, "reg": div or reg, "mix": mix}
+    expected = {
+        name: pytest.approx(term, rel=1e-12)
+        for (name, weight), term in zip(asked.items(), others, strict=True)
+        if weight
+    }
+    assert {name: term.item() for name, term in bank.terms(logits).items()} == expected
 
 
 def test_terms_leave_out_what_is_not_finite(case):
@@ -269,7 +271,47 @@ def test_terms_leave_out_what_is_not_finite(case):
     logits = torch.cat([module(chunk.rows) for chunk in bank.chunks(1)]).detach()
     logits[5, 0] = torch.nan
     others = Bank(batch.take(torch.tensor([0, 2])), FULL, 3)
-    kept = torch.cat([logits[:4], logits[8:]])
-    found = bank.terms(tensor(0.0)[0], logits)
-    expected = others.terms(tensor(0.0)[0], kept)
-    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    found = bank.terms(logits)
+    expected = others.terms(torch.cat([logits[:4], logits[8:]]))
+    assert found.keys() == expected.keys()
+    for name, term in found.items():
+        torch.testing.assert_close(term, expected[name])
+
+
+def test_nascent_counterfactuals_of_the_mini_batch_itself(case):
+    module, x, label, batch = case
+    weight = tensor(0.5, 2.0, 1.0, 0.0, 3.0)
+    nascent = x + 0.1
+    (chunk,) = Bank(batch, Weights(0.5, 0.0, 0.1, 0.3), 3).chunks(1)
+    rows = torch.cat([x, nascent, chunk.rows])
+    found = objective(module(rows).detach(), label, weight, chunk, adv=0.25)
+    own = cross_entropy(module(nascent), label, reduction="none")
+    adv = (weight * own).sum() / weight.sum()
+    without = objective(ask(module, x, chunk).detach(), label, weight, chunk)
+    torch.testing.assert_close(found.adv, adv.detach())
+    torch.testing.assert_close(found.clf, without.clf)
+    torch.testing.assert_close(found.loss, without.loss + 0.25 * adv.detach())
+    torch.testing.assert_close(found.slope[:5], without.slope[:5])
+    torch.testing.assert_close(found.slope[10:], without.slope[5:])
+    logits = module(nascent).detach().requires_grad_()
+    own = cross_entropy(logits, label, reduction="none")
+    (0.25 * (weight * own).sum() / weight.sum()).backward()
+    torch.testing.assert_close(found.slope[5:10], logits.grad)
+
+
+def test_input_sparsity_is_the_l1_norm_of_the_first_layer(case):
+    module, x, label, _ = case
+    cross_entropy(module(x), label).backward()
+    before = [p.grad.clone() for p in module.parameters()]
+    first = module[0].weight.detach()
+    found = input_sparsity(module, 0.3)
+    assert found.item() == pytest.approx(first.abs().sum().item(), rel=1e-12)
+    for k, (old, parameter) in enumerate(zip(before, module.parameters(), strict=True)):
+        expected = old + 0.3 * first.sign() if k == 0 else old
+        torch.testing.assert_close(parameter.grad, expected)
+
+
+def test_a_network_without_matrices_has_no_input_sparsity():
+    scale = torch.nn.LayerNorm(3)
+    scale(torch.ones(2, 3)).sum().backward()
+    assert input_sparsity(scale, 0.3) == 0

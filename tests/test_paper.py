@@ -98,7 +98,8 @@ PAPER = {
     "n_positives": 1,
     "swap_immutable": 0.0,
     "epsilon": 0.3,
-    "generator": ECCCo(nascent="last"),
+    "lambda_sparse": 0.0,
+    "generator": ECCCo(nascent="last", max_move=None),
 }
 
 
@@ -140,7 +141,7 @@ def test_protection_lowers_the_weight_of_the_protected_feature(means, seed):
 
 @pytest.mark.parametrize(("n_steps", "b", "a"), [(30, 1, 0.1), (50, 2, 0.2)])
 def test_energy_schedule(n_steps, b, a):
-    generator = ECCCo(max_iter=n_steps)
+    generator = ECCCo(max_iter=n_steps, max_move=None)
     schedule = [generator.schedule(t) for t in range(1, n_steps + 1)]
     expected = a * (b + np.arange(1, n_steps + 1)) ** -0.9
     np.testing.assert_allclose(schedule, expected, rtol=1e-12)
@@ -152,7 +153,7 @@ def test_energy_term_of_the_search():
     # the gradient of CE is W'(p - e_y+), that of the energy term
     # lambda phi_1 (1 + 2e-3 E) (-w_y+).
     model, target = linear(), torch.tensor([2])
-    walk = ECCCo(max_iter=30, lambda_energy=5.0, lambda_cost=0.0, step_size=0.25)
+    walk = ECCCo(lambda_energy=5.0, lambda_cost=0.0, max_move=None)
     one = first_state(walk, model, FOUND, target)
     with torch.no_grad():
         weight, logits = model[0].weight, model(FOUND)
@@ -194,7 +195,7 @@ def test_three_sigma_domain(domain, positive_target):
     far = clf.explain(
         query,
         tau=1 - 1e-12,
-        generator=Generic(step_size=50.0, max_iter=200, lambda_cost=0.0),
+        generator=Generic(step_size=50.0, max_iter=200, lambda_cost=0.0, max_move=None),
         effort="walk",
     ).counterfactuals
     if positive_target:

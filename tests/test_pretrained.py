@@ -26,6 +26,7 @@ from torch import nn
 
 from sklearn_ct import CounterfactualTrainedClassifier
 from sklearn_ct.datasets import make_loan_applications, make_moons
+from sklearn_ct.generators import ECCCo
 from sklearn_ct.metrics import implausibility_distance
 
 X, Y = make_loan_applications(300, random_state=0)
@@ -484,6 +485,8 @@ def test_fine_tuning_for_half_the_epochs_keeps_most_of_the_gain():
         "lambda_div": 0.5,
         "lambda_adv": 0.25,
         "lambda_reg": 0.25,
+        "lambda_sparse": 0.0,
+        "generator": ECCCo(nascent="last", max_move=None),
         "n_counterfactuals": 200,
         "batch_size": 30,
         "lr": 0.01,
@@ -497,7 +500,9 @@ def test_fine_tuning_for_half_the_epochs_keeps_most_of_the_gain():
     implausibility = []
     before = started(model, rows, y, numeric_scaling=None)
     for clf in (before, full.fit(rows, y), half.fit(rows, y)):
-        answer = clf.explain(unseen, tau=0.95, effort="walk")
+        answer = clf.explain(
+            unseen, tau=0.95, effort="walk", generator=ECCCo(max_move=None)
+        )
         assert answer.valid.all()
         assert clf.score(unseen, labels) > 0.98
         implausibility.append(

@@ -154,13 +154,12 @@ def test_maturity_is_the_probability_of_the_target():
 def test_rows_that_are_mature_from_the_start_stay():
     net, x = network(), rows(10)
     target = targets(net, x, shift=0)
-    for rule in ("sign", "exit", "last"):
+    for rule in (None, "exit", "last"):
         found = search(net, x, target, FREE, tau=0.1, epsilon=0.3, nascent=rule)
         assert found.mature.all()
         assert torch.equal(found.steps, torch.zeros(10, dtype=torch.long))
         assert torch.equal(found.counterfactual, x)
-        # A signed step does not depend on where the search ends.
-        assert torch.equal(found.nascent, x) is (rule != "sign")
+        assert torch.equal(found.nascent, x)
 
 
 def test_no_rows_at_all():
@@ -377,61 +376,29 @@ def test_without_epsilon_nascent_is_the_row(rule):
     assert torch.equal(found.nascent, x)
 
 
-def sign_oracle(net, x, target, *, penalty, cost, weights, epsilon):
-    """One signed step against the gradient of the objective, row by row."""
-    nascent = torch.empty_like(x)
-    for i in range(len(x)):
-        state = x[i : i + 1].clone().requires_grad_()
-        logits, wanted = net(state), target[i : i + 1]
-        loss = -logits.log_softmax(1)[0, wanted[0]]
-        loss = loss + cost * (weights * (state - x[i]).abs()).sum()
-        loss = loss + penalty(logits, wanted, 1).sum()
-        loss.backward()
-        nascent[i] = x[i] - epsilon * state.grad[0].sign()
-    return nascent
-
-
-def energy_penalty(logits, target, step):
-    return -20.0 / step * logits.gather(1, target[:, None])[:, 0]
-
-
-@pytest.mark.parametrize("tau", [0.05, 0.7, 1 - 1e-9])
-def test_sign_is_a_signed_gradient_step_in_every_column(mixed, tau):
-    net, x, target, constraints = mixed
-    frozen = replace(
-        constraints,
-        rise=torch.tensor([[False, True, False, False, False]]),
-        fall=torch.tensor([[False, False, False, False, False]]),
-    )
-    weights = torch.tensor([1.0, 0.0, 2.0, 1.0, 1.0], dtype=torch.float64)
-    terms = {"penalty": energy_penalty, "epsilon": 0.2}
-    expected = sign_oracle(net, x, target, cost=0.5, weights=weights, **terms)
-    for rules in (constraints, frozen):
-        found = search(
-            net,
-            x,
-            target,
-            rules,
-            tau=tau,
-            lambda_cost=0.5,
-            cost_weights=weights,
-            nascent="sign",
-            **terms,
-        )
-        torch.testing.assert_close(found.nascent, expected, rtol=0, atol=0)
-    assert ((expected - x).abs() > 0.19).all()
-    # The penalty has a say in the direction.
-    terms["penalty"] = lambda logits, target, step: torch.zeros(1)
-    without = sign_oracle(net, x, target, cost=0.5, weights=weights, **terms)
-    assert not torch.equal(without, expected)
-
-
-def test_sign_is_the_default(mixed):
-    default = search(*mixed, tau=0.7, epsilon=0.3)
-    closely(default, search(*mixed, tau=0.7, epsilon=0.3, nascent="sign"))
+def test_without_a_rule_nascent_is_the_row(mixed):
+    none = search(*mixed, tau=0.7, epsilon=0.3)
+    assert torch.equal(none.nascent, mixed[1])
     other = search(*mixed, tau=0.7, epsilon=0.3, nascent="exit")
-    assert not torch.equal(default.nascent, other.nascent)
-    assert torch.equal(default.counterfactual, other.counterfactual)
+    assert not torch.equal(none.nascent, other.nascent)
+    assert torch.equal(none.counterfactual, other.counterfactual)
+
+
+# -- the length of a step ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 1.0])
+def test_long_steps_are_shortened(share):
+    net, x = network(gain=3.0), rows(40)
+    target = targets(net, x)
+    asked = {"tau": 1 - 1e-9, "step_size": 0.4, "lambda_cost": 0.0, "max_iter": 1}
+    plain = search(net, x, target, FREE, **asked).counterfactual - x
+    size = plain.abs().amax(1, keepdim=True)
+    longest = share * size.max().item()
+    found = search(net, x, target, FREE, max_move=longest, **asked).counterfactual - x
+    expected = plain * torch.where(size > longest, longest / size, 1.0)
+    torch.testing.assert_close(found, expected)
+    assert (size > longest).any() or share == 1
 
 
 # -- the threshold -------------------------------------------------------------------

@@ -81,27 +81,6 @@ def test_latent_steps_go_by_the_latent_gradient():
     torch.testing.assert_close(latent.counterfactual, x + step)
 
 
-def test_a_latent_sign_is_that_of_the_slope_at_the_decoded_row():
-    net, x = network(), rows(6)
-    target, shift = targets(net, x), torch.tensor([0.3, -0.2, 0.1]).double()
-    # The walk starts where the row is decoded to, not at the row.
-    found = search(
-        net,
-        x,
-        target,
-        FREE,
-        tau=0.99,
-        epsilon=0.25,
-        lambda_cost=0.4,
-        encode=lambda x: x / 3,
-        decode=lambda z: 3 * z + shift,
-    )
-    state = (x + shift).requires_grad_()
-    loss = nn.functional.cross_entropy(net(state), target, reduction="sum")
-    (loss + 0.4 * (state - x).abs().sum()).backward()
-    torch.testing.assert_close(found.nascent, x - 0.25 * state.grad.sign())
-
-
 def test_mutability_and_domain_hold_on_the_decoded_row():
     net, x, basis = network(gain=2.0), rows(60).clamp(-2, 2), orthogonal(3)
     constraints = replace(

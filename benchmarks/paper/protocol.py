@@ -29,7 +29,11 @@ MEASURES = ("validity", "ip", "relative", "mmd", "mmd_median", "cost")
 def walker(energy, max_iter=STEPS):
     """Make the generator of the evaluation at an energy weight."""
     return ECCCo(
-        step_size=0.25, max_iter=max_iter, lambda_cost=0.0, lambda_energy=energy
+        step_size=0.25,
+        max_iter=max_iter,
+        lambda_cost=0.0,
+        lambda_energy=energy,
+        max_move=None,
     )
 
 

@@ -24,6 +24,7 @@ def paper_settings(name):
         "lambda_adv": 0.25,
         "lambda_reg": data.lambda_reg,
         "lambda_mix": 0.0,
+        "lambda_sparse": 0.0,
         "tau": data.tau,
         "tau_max": data.tau,
         "epsilon": 0.3,
@@ -46,6 +47,7 @@ def paper_generator(max_iter=30):
         lambda_cost=0.001,
         lambda_energy=5.0,
         nascent="last",
+        max_move=None,
     )
 
 
@@ -55,7 +57,7 @@ ABLATION = {
     "CD": {"lambda_adv": 0.0},
 }
 BACKBONES = {
-    name: {"generator": GENERATORS[name](nascent="last")}
+    name: {"generator": GENERATORS[name](nascent="last", max_move=None)}
     for name in ("generic", "revise")
     if name in GENERATORS
 }

@@ -187,6 +187,11 @@ class CounterfactualNet(NeuralNetClassifier):
         return {"loss": loss, "y_pred": found[: len(X)]}
 
     @property
+    def network(self):
+        """The network that searches ask; a wrapper of it may do the training."""
+        return self.module_
+
+    @property
     def signed(self):
         """Whether nascent counterfactuals are a signed step from every row."""
         return getattr(self.generator, "nascent", None) == "sign"
@@ -198,7 +203,7 @@ class CounterfactualNet(NeuralNetClassifier):
         return weights._replace(adv=0.0) if self.signed else weights
 
     def _attack(self, X, y):
-        nascent = signed_step(self.module_, X, y, self.epsilon)
+        nascent = signed_step(self.network, X, y, self.epsilon)
         return swap_frozen(
             nascent, X, self.constraints, self.swap_immutable, self.draw_
         )
@@ -237,7 +242,7 @@ class CounterfactualNet(NeuralNetClassifier):
         start = time.perf_counter()
         self.module_.eval()
         batch, paths = generate(
-            self.module_,
+            self.network,
             X,
             y,
             self.sample_weight_,
@@ -255,9 +260,6 @@ class CounterfactualNet(NeuralNetClassifier):
         self.history.record("search_steps", paths.steps.float().mean().item())
         self.history.record("search_seconds", time.perf_counter() - start)
         return batch
-
-    def _permutation(self, n):
-        return torch.randperm(n, generator=self.draw_)
 
     @property
     def searching(self):
@@ -299,7 +301,7 @@ class _Epoch(_Batches):
             weights = self.net.weights_of_searches
             bank = Bank(self.net.generate(self.X, self.y), weights, n_classes)
             self.net.bank_, chunks = bank, bank.chunks(len(self))
-        order = self.net._permutation(len(self.X)).to(self.X.device)
+        order = torch.randperm(len(self.X), generator=self.net.draw_).to(self.X.device)
         for rows, chunk in zip(order.split(self.batch_size), chunks, strict=True):
             weight = None if self.sample_weight is None else self.sample_weight[rows]
             yield self.X[rows], (self.y[rows], weight, chunk)

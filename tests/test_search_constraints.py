@@ -7,7 +7,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import nn
 
 from sklearn_ct._constraints import Constraints
 from sklearn_ct._module import MLP

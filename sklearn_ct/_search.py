@@ -152,9 +152,8 @@ def search(
                     away = away * cost_weights
                 gradient = gradient.add_(away, alpha=lambda_cost)
             move = back_to_z(gradient)
-            if max_move is not None:
-                longest = step_size * move.abs().amax(1, keepdim=True)
-                move = move * (max_move / longest.clamp(min=max_move))
+            if max_move is not None and len(move):
+                move = _shortened(move, max_move / step_size)
             moved = torch.add(walk.z, move, alpha=-step_size)
             if decode is None:
                 moved = walk.constraints.project(moved, walk.z)
@@ -239,6 +238,15 @@ class _Walk:
 
 def _at_target(probability: Tensor, target: Tensor, tau: Tensor) -> Tensor:  # (n,)
     return probability.gather(1, target.unsqueeze(1)).squeeze(1) >= tau
+
+
+def _shortened(move: Tensor, limit: float) -> Tensor:
+    """Shorten the rows with an entry beyond ``limit``; seldom is there any."""
+    lowest, highest = move.aminmax()
+    if bool((lowest >= -limit) & (highest <= limit)):
+        return move
+    longest = move.abs().amax(1, keepdim=True)
+    return move * (limit / longest.clamp(min=limit))
 
 
 def _unchanged(x: Tensor) -> Tensor:

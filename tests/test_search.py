@@ -164,7 +164,8 @@ def test_rows_that_are_mature_from_the_start_stay():
 
 def test_no_rows_at_all():
     net, x = network(), rows(0)
-    found = search(net, x, torch.zeros(0, dtype=torch.long), FREE, tau=0.5, epsilon=0.1)
+    none = torch.zeros(0, dtype=torch.long)
+    found = search(net, x, none, FREE, tau=0.5, epsilon=0.1, max_move=0.5)
     assert found.counterfactual.shape == found.nascent.shape == (0, 3)
     assert found.mature.shape == found.steps.shape == (0,)
 

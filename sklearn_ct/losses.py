@@ -7,8 +7,8 @@ Every function takes logits ``M(x)`` of shape ``(n, K)`` and class indices of sh
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 
 def energy(logits: Tensor, target: Tensor) -> Tensor:
@@ -85,7 +85,7 @@ def adversarial_loss(
     >>> adversarial_loss(torch.zeros(1, 2), torch.tensor([0]))
     tensor(0.6931)
     """
-    loss = cross_entropy(logits, label, reduction="none")
+    loss = torch.nn.functional.cross_entropy(logits, label, reduction="none")
     return (loss if weight is None else weight * loss).mean()
 
 
@@ -155,8 +155,10 @@ def interpolation_loss(
     >>> interpolation_loss(torch.zeros(1, 2), 0 * one, one, torch.tensor([0.3]))
     tensor(0.6931)
     """
-    loss = share * cross_entropy(logits, label, reduction="none")
-    loss = loss + (1 - share) * cross_entropy(logits, target, reduction="none")
+    loss = share * torch.nn.functional.cross_entropy(logits, label, reduction="none")
+    loss = loss + (1 - share) * torch.nn.functional.cross_entropy(
+        logits, target, reduction="none"
+    )
     return (loss if weight is None else weight * loss).mean()
 
 

@@ -24,11 +24,12 @@ NOTES = """\
   of the class, apart from batch size and scaling, which are those of the task.
 """
 
-WHY = """- Adult: an epoch of the plain loop is a handful of matrix products for each row; a search
-  takes about two such products a step, for up to 30 steps, until it matures. Most do not
-  mature while the network is young (last columns of the training tables). So the products
-  alone of these searches cost about as much as the plain epoch, whatever is written
-  around them.
+WHY = """\
+- Adult: an epoch of the plain loop is a handful of matrix products for each row; a
+  search takes about two such products a step, for up to 30 steps, until it matures.
+  Most do not mature while the network is young (last columns of the training tables).
+  So the products alone of these searches cost about as much as the plain epoch,
+  whatever is written around them.
 - The one-hot groups of Adult are held on their simplex at every step, which makes
   counterfactuals more plausible; this projection is the largest part of a step there
   (see the floor and the profile).

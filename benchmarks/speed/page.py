@@ -35,7 +35,7 @@ WHY = """\
   (see the floor and the profile).
 - Where rows are numbers (Moons, GMSC) searches are short, and the mini-batches decide.
 - One row: what remains is the fixed price of some hundred small operations and of the
-  frames; hundreds of rows cost little more than one.
+  frames; the price of a row falls with their number.
 """
 
 FLOOR_NOTES = """\

@@ -168,32 +168,42 @@ class Constraints:
         return self.is_group & (self.rise | self.fall)
 
     @cached_property
-    def _open_columns(self) -> Tensor:  # (1|n, d)
-        return (self.is_group & (self.upper > 0)).to(self.rank.dtype)
+    def _closed(self) -> Tensor | None:  # (1|n, d)
+        """Categories that are not allowed, if any are not."""
+        closed = self.is_group & (self.upper <= 0)
+        return closed if bool(closed.any()) else None
 
     def _to_simplex(self, x: Tensor, old: Tensor) -> Tensor:
         # Michelot's algorithm for all groups at once: drop the columns that the shift
         # makes negative until none is left to drop. The shift for any columns is no
         # larger than the last one; those of the old state leave few columns to drop.
-        lowest, highest = (x * self._open_columns).aminmax()
+        lowest, highest = x.aminmax()
         if not bool((lowest >= -FAR) & (highest <= FAR)):
-            x = x.clamp(-HUGE, HUGE)
-            far = (x * self._open_columns).abs().amax(1, keepdim=True) > FAR
-            near = x - self._largest(x, self._open_columns > 0)
-            x = torch.where(far & (self._open_columns > 0), near, x)
-        allowed = self._open_columns
-        kept = _above(old, 0.0, like=x).mul_(allowed)
+            x = self._nearer(x.clamp(-HUGE, HUGE))
+        if self._closed is not None:
+            x = torch.where(self._closed, -HUGE, x)
+        kept = _above(old, 0.0, like=x)
         rows, part, shift = torch.arange(len(x), device=x.device), x, None
         while True:
             partial = self._shift(part, kept)
-            shift = partial if shift is None else shift.index_copy_(0, rows, partial)
-            keep = _above(part, partial, like=part).mul_(allowed)
+            keep = _above(part, partial, like=part)
+            if shift is None:
+                shift = partial
+            else:
+                shift.index_copy_(0, rows, partial)
+                keep.mul_(kept)
             # Counting by a product: ten times faster than by any(1).
-            changed = ((keep - kept).square_() @ self._ones).nonzero().squeeze(1)
+            changed = ((kept - keep).square_() @ self._inside).nonzero().squeeze(1)
             if len(changed) == 0:
                 return x - shift
-            rows, part = rows[changed], part[changed]
-            allowed = kept = keep[changed]
+            rows, part, kept = rows[changed], part[changed], keep[changed]
+
+    def _nearer(self, x: Tensor) -> Tensor:
+        # Subtracts the largest value of a group in rows with far ones.
+        is_open = self.is_group if self._closed is None else ~self._closed
+        is_open = is_open & self.is_group
+        far = torch.where(is_open, x, 0.0).abs().amax(1, keepdim=True) > FAR
+        return torch.where(far & is_open, x - self._largest(x, is_open), x)
 
     def _shift(self, x: Tensor, kept: Tensor) -> Tensor:  # (n, d)
         # What to take from the columns kept of each group so that they sum to 1; 0 for
@@ -203,8 +213,8 @@ class Constraints:
         return torch.where(count > 0, shift, -HUGE).T @ self._thin
 
     @cached_property
-    def _ones(self) -> Tensor:  # (d,)
-        return torch.ones_like(self.rank)
+    def _inside(self) -> Tensor:  # (d,)
+        return self.is_group.to(self.rank.dtype)
 
     @cached_property
     def _thin(self) -> Tensor:  # (n_groups, d)

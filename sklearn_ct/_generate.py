@@ -1,11 +1,56 @@
 """The counterfactuals of an epoch: what is drawn, searched and protected for it."""
 
+from dataclasses import dataclass, replace
+
 import torch
 from torch import Tensor
 
 from sklearn_ct._constraints import Constraints
 from sklearn_ct._search import Paths
 from sklearn_ct.losses import CounterfactualBatch
+
+
+@dataclass(frozen=True)
+class Searches:
+    """The searches of an epoch, one row each, for the next epoch to go on with.
+
+    Attributes
+    ----------
+    rows, target : Tensor of shape (n,)
+        Numbers of the training rows, and their target classes.
+    tau : Tensor of shape (n,)
+        Maturity thresholds.
+    paths : Paths
+    taken : Tensor of shape (n,)
+        Steps of this epoch.
+    """
+
+    rows: Tensor
+    target: Tensor
+    tau: Tensor
+    paths: Paths
+    taken: Tensor
+
+    def where(self, chosen: Tensor, other: "Searches") -> "Searches":
+        """Take the searches chosen, shape (n,), from here, and else from ``other``."""
+        return Searches(
+            rows=torch.where(chosen, self.rows, other.rows),
+            target=torch.where(chosen, self.target, other.target),
+            tau=torch.where(chosen, self.tau, other.tau),
+            paths=self.paths.where(chosen, other.paths),
+            taken=torch.where(chosen, self.taken, other.taken),
+        )
+
+    def unfinished(self, generator, draw: torch.Generator) -> Tensor:  # (n,)
+        """Choose those to go on with.
+
+        A mature search stays for as many epochs, on average, as one that never matures:
+        its counterfactual is searched on from where it is, as the network changes.
+        """
+        renewed = generator.epoch_steps / generator.max_iter
+        drawn = torch.rand(len(self.rows), generator=draw).to(self.tau.device)
+        left = self.paths.steps < generator.max_iter
+        return torch.where(self.paths.mature, drawn >= renewed, left)
 
 
 def generate(
@@ -23,12 +68,15 @@ def generate(
     n_positives: int,
     swap_immutable: float,
     draw: torch.Generator,
-) -> tuple[CounterfactualBatch, Paths]:
+    before: Searches | None = None,
+    n_steps: int | None = None,
+) -> tuple[CounterfactualBatch, Searches]:
     """Search the counterfactuals of an epoch.
 
     Draws rows without replacement, a target for each from the classes that it is not
     predicted as, its threshold, and real rows of that target class; one search walks
-    them all; what may not be moved towards is protected.
+    them all; what may not be moved towards is protected. Searches of the epoch before
+    that are unfinished take the places of new ones.
 
     Parameters
     ----------
@@ -51,28 +99,46 @@ def generate(
         Share of the nascent counterfactuals with immutable columns of another row.
     draw : torch.Generator
         On the CPU, whatever the device of the rows.
+    before : Searches, optional
+        Those of the epoch before, of the same training rows.
+    n_steps : int, optional
+        Steps that a search takes at most now. Default: all of its generator.
 
     Returns
     -------
-    CounterfactualBatch, Paths
+    CounterfactualBatch, Searches
         A row for each search, in the order of the draws.
+
+    Notes
+    -----
+    To go on with a search while the network changes is how persistent contrastive
+    divergence keeps its chains.
+
+    References
+    ----------
+    T. Tieleman, "Training restricted Boltzmann machines using approximations to the
+    likelihood gradient", ICML 2008.
     """
     m = min(n_counterfactuals, len(X))
     rows = torch.randperm(len(X), generator=draw)[:m].to(X.device)
-    x, label = X[rows], y[rows]
     with torch.no_grad():
-        logits = module(x)
+        logits = module(X[rows])
     n_classes = logits.shape[1]
     shift = torch.randint(1, n_classes, (m,), generator=draw).to(X.device)
-    target = (logits.argmax(1) + shift) % n_classes
-    uniform = _Uniform(x, draw)
-    paths = generator.search(
-        module,
-        x,
-        target,
-        constraints,
+    uniform = _Uniform(X[rows], draw)
+    searches = Searches(
+        rows=rows,
+        target=(logits.argmax(1) + shift) % n_classes,
         tau=tau + max(tau_max - tau, 0.0) * uniform()[:, 0],
-        epsilon=epsilon,
+        paths=Paths.start(X[rows], generator.encode),
+        taken=torch.zeros_like(rows),
+    )
+    if before is not None:
+        searches = before.where(before.unfinished(generator, draw), searches)
+    x, label, target = X[searches.rows], y[searches.rows], searches.target
+    more = {} if n_steps is None else {"start": searches.paths, "n_steps": n_steps}
+    paths = generator.search(
+        module, x, target, constraints, tau=searches.tau, epsilon=epsilon, **more
     )
     positives = _Positives(X, y, target, draw)
     drawn_real = positives()
@@ -86,7 +152,7 @@ def generate(
     if sample_weight is None:
         weight = x.new_ones(m)
     else:
-        weight = sample_weight.to(x)[rows] / sample_weight.mean()
+        weight = sample_weight.to(x)[searches.rows] / sample_weight.mean()
     batch = CounterfactualBatch(
         real=constraints.protect(real, found),
         found=found,
@@ -97,7 +163,8 @@ def generate(
         share=share.squeeze(1),
         weight=weight,
     )
-    return batch, paths
+    taken = paths.steps - searches.paths.steps
+    return batch, replace(searches, paths=paths, taken=taken)
 
 
 def swap_frozen(

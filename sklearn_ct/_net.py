@@ -12,10 +12,11 @@ from skorch.dataset import Dataset
 from skorch.helper import predefined_split
 from tqdm.auto import tqdm
 
+from sklearn_ct._batches import Batches, Epoch
 from sklearn_ct._generate import generate, swap_frozen
 from sklearn_ct._gradient import signed_step
 from sklearn_ct._module import LogProbability, TwoLogits
-from sklearn_ct._objective import Bank, input_sparsity, objective
+from sklearn_ct._objective import input_sparsity, objective
 from sklearn_ct.losses import Terms, Weights
 
 __all__ = [
@@ -125,13 +126,16 @@ class CounterfactualNet(NeuralNetClassifier):
             None if validation is None else predefined_split(Dataset(*validation))
         )
         with one_thread():
-            return self.partial_fit(Dataset(X, y), None, epochs=self.epochs_)
+            self.partial_fit(Dataset(X, y), None, epochs=self.epochs_)
+        # They belong to these rows.
+        self.searches_ = None
+        return self
 
     def initialize(self):
         """Initialise module, optimiser and callbacks, and seed the draws."""
         super().initialize()
         self.draw_ = torch.Generator().manual_seed(self.seed)
-        self.bank_ = self.sample_weight_ = None
+        self.bank_ = self.searches_ = self.sample_weight_ = None
         return self
 
     def get_iterator(self, dataset, training=False):
@@ -142,8 +146,8 @@ class CounterfactualNet(NeuralNetClassifier):
         if y is not None and torch.is_tensor(y):
             y = y.to(self.device)
         if training:
-            return _Epoch(self, X, y, self.sample_weight_)
-        return _Batches(X, y, max(self.batch_size, 10_000))
+            return Epoch(self, X, y, self.sample_weight_)
+        return Batches(X, y, max(self.batch_size, 10_000))
 
     def notify(self, method_name, **cb_kwargs):
         """Show callbacks ``(X, y)`` as the batch."""
@@ -241,7 +245,11 @@ class CounterfactualNet(NeuralNetClassifier):
         """
         start = time.perf_counter()
         self.module_.eval()
-        batch, paths = generate(
+        before = self.searches_
+        n_steps = getattr(self.generator, "epoch_steps", None)
+        if self.epochs_ == 1:  # nothing to go on with, nor afterwards
+            n_steps = None
+        batch, searches = generate(
             self.network,
             X,
             y,
@@ -255,9 +263,13 @@ class CounterfactualNet(NeuralNetClassifier):
             n_positives=self.n_positives,
             swap_immutable=self.swap_immutable,
             draw=self.draw_,
+            before=before,
+            n_steps=n_steps,
         )
-        self.history.record("mature_share", paths.mature.float().mean().item())
-        self.history.record("search_steps", paths.steps.float().mean().item())
+        self.searches_ = None if n_steps is None else searches
+        mature, steps = searches.paths.mature, searches.taken
+        self.history.record("mature_share", mature.float().mean().item())
+        self.history.record("search_steps", steps.float().mean().item())
         self.history.record("search_seconds", time.perf_counter() - start)
         return batch
 
@@ -269,42 +281,6 @@ class CounterfactualNet(NeuralNetClassifier):
             and self.n_counterfactuals > 0
             and len(self.history) > self.first_epoch
         )
-
-
-class _Batches:
-    """Whole-tensor mini-batches in order."""
-
-    def __init__(self, X, y, batch_size):
-        self.X, self.y, self.batch_size = X, y, batch_size
-
-    def __len__(self):
-        return -(-len(self.X) // self.batch_size)
-
-    def __iter__(self):
-        for rows in torch.arange(len(self.X)).split(self.batch_size):
-            part = slice(int(rows[0]), int(rows[-1]) + 1)
-            yield self.X[part], (None if self.y is None else self.y[part])
-
-
-class _Epoch(_Batches):
-    """Shuffled mini-batches, each with its share of the epoch's counterfactuals."""
-
-    def __init__(self, net, X, y, sample_weight):
-        super().__init__(X, y, net.batch_size)
-        self.net = net
-        self.sample_weight = None if sample_weight is None else sample_weight.to(X)
-
-    def __iter__(self):
-        chunks = [None] * len(self)
-        n_classes = len(self.net.classes_)
-        if self.net.searching and any(self.net.weights_of_searches):
-            weights = self.net.weights_of_searches
-            bank = Bank(self.net.generate(self.X, self.y), weights, n_classes)
-            self.net.bank_, chunks = bank, bank.chunks(len(self))
-        order = torch.randperm(len(self.X), generator=self.net.draw_).to(self.X.device)
-        for rows, chunk in zip(order.split(self.batch_size), chunks, strict=True):
-            weight = None if self.sample_weight is None else self.sample_weight[rows]
-            yield self.X[rows], (self.y[rows], weight, chunk)
 
 
 class ValidationAccuracy(Callback):

@@ -12,7 +12,8 @@ from sklearn_ct._gradient import cross_entropy_slope, logits_and_back, softmax
 # Mature rows are dropped from the walk when they are more than this share of it.
 DROP_SHARE = 0.1
 
-Penalty = Callable[[Tensor, Tensor, int], Tensor]  # (logits, target, step) -> (n,)
+# (logits, target, step) -> (n,) or (n, K); the step is a number, or one of each row
+Penalty = Callable[[Tensor, Tensor, "int | Tensor"], Tensor]
 Map = Callable[[Tensor], Tensor]
 
 
@@ -30,12 +31,37 @@ class Paths:
         Whether ``p(x')[y+] >= tau``.
     steps : Tensor of shape (n,)
         Gradient steps taken.
+    z : Tensor of shape (n, k)
+        The last state in the space of the steps.
     """
 
     counterfactual: Tensor
     nascent: Tensor
     mature: Tensor
     steps: Tensor
+    z: Tensor
+
+    @classmethod
+    def start(cls, x: Tensor, encode: Map | None = None) -> "Paths":
+        """No step taken."""
+        return cls(
+            counterfactual=x,
+            nascent=x,
+            mature=torch.zeros(len(x), dtype=torch.bool, device=x.device),
+            steps=torch.zeros(len(x), dtype=torch.long, device=x.device),
+            z=x if encode is None else encode(x),
+        )
+
+    def where(self, chosen: Tensor, other: "Paths") -> "Paths":
+        """Take the rows chosen, shape (n,), from here, and else from ``other``."""
+        return Paths(
+            *(
+                torch.where(chosen.view(-1, *[1] * (mine.dim() - 1)), mine, its)
+                for mine, its in zip(
+                    vars(self).values(), vars(other).values(), strict=True
+                )
+            )
+        )
 
 
 def search(
@@ -50,11 +76,13 @@ def search(
     step_size: float = 0.25,
     lambda_cost: float = 0.001,
     penalty: Penalty | None = None,
+    penalty_slope: Penalty | None = None,
     nascent: str | None = None,
     encode: Map | None = None,
     decode: Map | None = None,
     cost_weights: Tensor | None = None,  # (d,)
     max_move: float | None = None,
+    start: Paths | None = None,
 ) -> Paths:
     """Walk all rows from ``x`` towards their target classes.
 
@@ -75,6 +103,9 @@ def search(
         Steps at most, their length, and the weight of the l1 distance.
     penalty : callable, optional
         ``(logits, target, step) -> (n,)``, a further term of the search objective.
+    penalty_slope : callable, optional
+        ``(logits, target, step) -> (n, K)``, its gradient with respect to the logits.
+        Default: found by autograd.
     nascent : {"exit", "last", None}
         The point where the path leaves the epsilon ball for the first time; its last
         state within the ball (the paper's reading); None: the row itself.
@@ -85,6 +116,9 @@ def search(
         Weights of the columns in the l1 distance.
     max_move : float, optional
         A step that moves a column farther is shortened, its direction kept.
+    start : Paths, optional
+        Where an earlier search of the same rows for the same targets ended: this one
+        goes on from there, maturity found anew, and counts on.
 
     Returns
     -------
@@ -104,22 +138,19 @@ def search(
     """
     training = module.training
     module.eval()
-    paths = Paths(
-        counterfactual=x.clone(),
-        nascent=x.clone(),
-        mature=torch.zeros(len(x), dtype=torch.bool, device=x.device),
-        steps=torch.zeros(len(x), dtype=torch.long, device=x.device),
-    )
+    begin = Paths.start(x, encode) if start is None else start
+    paths = Paths(*(value.clone() for value in vars(begin).values()))
     constraints = constraints.to(x)
     walk = _Walk(
         rows=torch.arange(len(x), device=x.device),
         x=x,
-        z=x if encode is None else encode(x),
-        previous=x,
-        nascent=x,
-        left=torch.zeros_like(paths.mature),
-        mature=paths.mature,
-        steps=paths.steps,
+        z=begin.z,
+        previous=begin.counterfactual,
+        nascent=begin.nascent,
+        # An exit point lies on the ball's surface.
+        left=(begin.nascent - x).abs().amax(1) >= (1 - 1e-6) * epsilon,
+        mature=torch.zeros_like(begin.mature),
+        steps=begin.steps,
         target=target,
         tau=torch.as_tensor(tau, dtype=x.dtype, device=x.device).expand(len(x)),
         constraints=constraints.bind(x),
@@ -144,10 +175,14 @@ def search(
                 break
             slope = cross_entropy_slope(probability, walk.target)
             if penalty is not None:
-                slope = slope + _slope_of(penalty, logits, walk.target, step)
+                count = step if start is None else walk.steps + 1
+                if penalty_slope is None:
+                    slope = slope + _slope_of(penalty, logits, walk.target, count)
+                else:
+                    slope = slope + penalty_slope(logits, walk.target, count)
             gradient = back(slope)
             if lambda_cost:
-                away = (state - walk.x).sign()
+                away = (state - walk.x).sign_()
                 if cost_weights is not None:
                     away = away * cost_weights
                 gradient = gradient.add_(away, alpha=lambda_cost)
@@ -157,7 +192,9 @@ def search(
             moved = torch.add(walk.z, move, alpha=-step_size)
             if decode is None:
                 moved = walk.constraints.project(moved, walk.z)
-            walk.z = torch.where(walk.mature.unsqueeze(1), walk.z, moved)
+            if walk.mature.any():
+                moved = torch.where(walk.mature.unsqueeze(1), walk.z, moved)
+            walk.z = moved
             walk.steps = walk.steps + ~walk.mature
         walk.store(paths)
     finally:
@@ -165,7 +202,9 @@ def search(
     return paths
 
 
-def _slope_of(penalty: Penalty, logits: Tensor, target: Tensor, step: int) -> Tensor:
+def _slope_of(
+    penalty: Penalty, logits: Tensor, target: Tensor, step: int | Tensor
+) -> Tensor:
     """Gradient of the penalty with respect to the logits."""
     with torch.enable_grad():
         logits = logits.detach().requires_grad_()
@@ -221,6 +260,7 @@ class _Walk:
         paths.nascent[self.rows] = self.nascent
         paths.mature[self.rows] = self.mature
         paths.steps[self.rows] = self.steps
+        paths.z[self.rows] = self.z
 
     def track(self, state: Tensor, epsilon: float, rule: str | None) -> None:
         """Follow the nascent counterfactual along the segment to ``state``."""

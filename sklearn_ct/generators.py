@@ -7,132 +7,14 @@ same generator serves training and explaining.
 from numbers import Integral, Real
 
 import torch
-from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_ct._compat import Interval, StrOptions
-from sklearn_ct._search import search
+from sklearn_ct._base import BaseGenerator
+from sklearn_ct._compat import Interval
 from sklearn_ct._vae import VAE, fit_vae
 from sklearn_ct.losses import energy
 
 __all__ = ["GENERATORS", "REVISE", "BaseGenerator", "ECCCo", "Generic"]
-
-
-class BaseGenerator(BaseEstimator):
-    """Base class of the generators.
-
-    A subclass overrides `penalty` to change what the walk minimises, and `fit`,
-    `encode` and `decode` to walk in a latent space.
-
-    Parameters
-    ----------
-    step_size : float, default=0.25
-        Length of a gradient step.
-    max_iter : int, default=30
-        Steps at most.
-    lambda_cost : float, default=0.001
-        Weight of the l1 distance to the factual.
-    nascent : {"sign", "exit", "last"}, default="sign"
-        Which points are the nascent counterfactuals: every row of a mini-batch after
-        one signed gradient step of length epsilon, in every column, also those that
-        must not change (as the fast gradient sign method has it); where the path of a
-        search leaves the epsilon ball; or its last state within the ball. With the
-        usual step size the first step often leaves the ball at once; ``"last"``, the
-        reading of the paper's code, is then the unmoved row.
-    max_move : float or None, default=0.5
-        Farthest that a step moves a column; a longer step is shortened, its direction
-        kept, so that it does not carry a row past the class. None: no limit.
-    """
-
-    _parameter_constraints: dict = {
-        "step_size": [Interval(Real, 0, None, closed="neither")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "lambda_cost": [Interval(Real, 0, None, closed="left")],
-        "nascent": [StrOptions({"sign", "exit", "last"})],
-        "max_move": [Interval(Real, 0, None, closed="neither"), None],
-    }
-
-    # Maps to the space of the walk and back; None: the model's input space.
-    encode = None
-    decode = None
-    # A further term of the search objective, (logits, target, step) -> (n,).
-    penalty = None
-
-    def __init__(
-        self,
-        *,
-        step_size=0.25,
-        max_iter=30,
-        lambda_cost=0.001,
-        nascent="sign",
-        max_move=0.5,
-    ):
-        self.step_size = step_size
-        self.max_iter = max_iter
-        self.lambda_cost = lambda_cost
-        self.nascent = nascent
-        self.max_move = max_move
-
-    def fit(self, X, *, constraints=None, seed=0):
-        """Learn what the search needs from the training rows; here: nothing.
-
-        Parameters
-        ----------
-        X : Tensor of shape (n, d)
-            Encoded training rows.
-        constraints : Constraints, optional
-            Mutability, domain and one-hot groups of the columns.
-        seed : int, default=0
-            Seed of whatever is drawn.
-
-        Returns
-        -------
-        self
-        """
-        self._validate_params()
-        return self
-
-    def search(
-        self, module, x, target, constraints, *, tau, epsilon=0.0, cost_weights=None
-    ):
-        """Walk from the rows ``x`` towards their target classes.
-
-        Parameters
-        ----------
-        module : torch.nn.Module
-            ``(n, d) -> (n, K)`` logits.
-        x, target : Tensor of shape (n, d), (n,)
-            Factuals and indices of their target classes.
-        constraints : Constraints
-            Mutability, domain and one-hot groups.
-        tau : float or Tensor of shape (n,)
-            Maturity threshold.
-        epsilon : float
-            Largest nascent perturbation.
-        cost_weights : Tensor of shape (d,), optional
-            Weights of the columns in the l1 distance.
-
-        Returns
-        -------
-        Paths
-        """
-        return search(
-            module,
-            x,
-            target,
-            constraints,
-            tau=tau,
-            epsilon=epsilon,
-            max_iter=self.max_iter,
-            step_size=self.step_size,
-            lambda_cost=self.lambda_cost,
-            penalty=self.penalty,
-            nascent=None if self.nascent == "sign" else self.nascent,
-            encode=self.encode,
-            decode=self.decode,
-            cost_weights=cost_weights,
-            max_move=self.max_move,
-        )
 
 
 class Generic(BaseGenerator):
@@ -140,7 +22,7 @@ class Generic(BaseGenerator):
 
     Parameters
     ----------
-    step_size, max_iter, lambda_cost, nascent, max_move
+    step_size, max_iter, lambda_cost, nascent, max_move, epoch_steps
         See `BaseGenerator`.
 
     Notes
@@ -165,7 +47,7 @@ class ECCCo(BaseGenerator):
 
     Parameters
     ----------
-    step_size, max_iter, lambda_cost, nascent, max_move
+    step_size, max_iter, lambda_cost, nascent, max_move, epoch_steps
         See `BaseGenerator`.
     lambda_energy : float, default=5.0
         Weight of the energy of the counterfactual for its target class.
@@ -201,6 +83,7 @@ class ECCCo(BaseGenerator):
         lambda_cost=0.001,
         nascent="sign",
         max_move=0.5,
+        epoch_steps=5,
         lambda_energy=5.0,
     ):
         super().__init__(
@@ -209,11 +92,12 @@ class ECCCo(BaseGenerator):
             lambda_cost=lambda_cost,
             nascent=nascent,
             max_move=max_move,
+            epoch_steps=epoch_steps,
         )
         self.lambda_energy = lambda_energy
 
     def schedule(self, step):
-        """Share ``phi_t`` of the energy term at a step, counted from 1."""
+        """Share ``phi_t`` of the energy term at a step, or at each, counted from 1."""
         b = round(self.max_iter / 25)
         return b / 10 * (b + step) ** -0.9
 
@@ -222,6 +106,13 @@ class ECCCo(BaseGenerator):
         value = energy(logits, target)
         weight = self.lambda_energy * self.schedule(step)
         return weight * (value + 1e-3 * value.square())
+
+    def penalty_slope(self, logits, target, step):
+        """Gradient of the energy term with respect to the logits, shape (n, K)."""
+        value = energy(logits, target)
+        slope = self.lambda_energy * self.schedule(step) * (-1 - 2e-3 * value)
+        place = target.unsqueeze(1)
+        return torch.zeros_like(logits).scatter_(1, place, slope.unsqueeze(1))
 
 
 class REVISE(BaseGenerator):
@@ -235,7 +126,7 @@ class REVISE(BaseGenerator):
     ----------
     step_size : float, default=0.5
         Length of a gradient step, in the latent space.
-    max_iter, lambda_cost, nascent
+    max_iter, lambda_cost, nascent, epoch_steps
         See `BaseGenerator`. The walk starts at the reconstruction of the row;
         ``nascent="exit"`` is a point on the way from the row to there.
     max_move : float or None, default=None
@@ -300,6 +191,7 @@ class REVISE(BaseGenerator):
         lambda_cost=0.001,
         nascent="sign",
         max_move=None,
+        epoch_steps=5,
         latent_dim=8,
         hidden_dim=64,
         beta=0.5,
@@ -314,6 +206,7 @@ class REVISE(BaseGenerator):
             lambda_cost=lambda_cost,
             nascent=nascent,
             max_move=max_move,
+            epoch_steps=epoch_steps,
         )
         self.latent_dim = latent_dim
         self.hidden_dim = hidden_dim

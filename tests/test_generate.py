@@ -45,8 +45,11 @@ class Epoch:
         vars(self).update(options)
 
     def generate(self, X, y, sample_weight=None):
+        return self.go_on(X, y, sample_weight)[0]
+
+    def go_on(self, X, y, sample_weight=None, **more):
         options = {k: v for k, v in vars(self).items() if k != "module"}
-        return generate(self.module, X, y, sample_weight, **options)[0]
+        return generate(self.module, X, y, sample_weight, **options, **more)
 
 
 def kept_results(monkeypatch, kind, name):
@@ -284,3 +287,55 @@ def test_weights_are_one_on_average_over_the_training_rows(data):
     rows = (batch.nascent[:, None] == X).all(2).int().argmax(1)
     torch.testing.assert_close(batch.weight, (weight / weight.mean())[rows])
     assert (Epoch().generate(X, y).weight == 1).all()
+
+
+# -- searches carried from epoch to epoch ------------------------------------------
+
+
+def test_searches_are_carried_until_they_are_mature_or_used_up(classes):
+    net = Epoch(2, 4, n_counterfactuals=120, tau=0.4, tau_max=0.9)
+    net.generator = Generic(max_iter=6, epoch_steps=2)
+    for parameter in net.module.parameters():
+        parameter.data *= 3
+    before, ages = None, set()
+    for _ in range(12):
+        batch, now = net.go_on(*classes, before=before, n_steps=2)
+        paths = now.paths
+        assert (now.taken <= 2).all()
+        assert torch.equal(batch.target, now.target)
+        assert torch.equal(batch.label, classes[1][now.rows])
+        if before is not None:
+            # The network is the same: what was mature takes no step.
+            same = (now.rows == before.rows) & (paths.steps > now.taken)
+            assert torch.equal(now.tau[same], before.tau[same])
+            assert torch.equal(now.target[same], before.target[same])
+            old = before.paths
+            unfinished = ~old.mature & (old.steps < 6)
+            assert same[unfinished].all()
+            assert not same[~old.mature & (old.steps >= 6)].any()
+            assert (now.taken[same & old.mature] == 0).all()
+        ages |= set(paths.steps.tolist())
+        before = now
+    assert ages == set(range(1, 7))
+
+
+def test_mature_searches_are_renewed_in_their_share(classes):
+    net = Epoch(2, 4, n_counterfactuals=120, tau=0.0, tau_max=0.0)
+    net.generator = Generic(max_iter=10, epoch_steps=2)
+    before, renewed = None, 0
+    for _ in range(20):
+        now = net.go_on(*classes, before=before, n_steps=2)[1]
+        assert now.paths.mature.all()
+        if before is not None:
+            renewed += int((now.rows != before.rows).sum())
+        before = now
+    # A fifth of 19 times 120; a new search may be of the same row again.
+    assert abs(renewed - 456) < 4 * (2280 * 0.2 * 0.8) ** 0.5 + 456 / 120
+
+
+def test_a_search_of_all_steps_is_renewed_at_once(classes):
+    net = Epoch(2, 4, n_counterfactuals=120, tau=0.4)
+    net.generator = Generic(max_iter=4, epoch_steps=4)
+    before = net.go_on(*classes, n_steps=4)[1]
+    draw = torch.Generator().manual_seed(0)
+    assert not before.unfinished(net.generator, draw).any()

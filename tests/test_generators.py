@@ -56,6 +56,7 @@ def test_parameters_and_defaults():
         "lambda_cost": 0.001,
         "nascent": "sign",
         "max_move": 0.5,
+        "epoch_steps": 5,
     }
     assert Generic().get_params() == shared
     assert ECCCo().get_params() == {**shared, "lambda_energy": 5.0}
@@ -118,6 +119,28 @@ def test_energy_penalty():
     )
     expected = 2.5 * 0.2 * 5**-0.9 * (value + 1e-3 * value**2)
     np.testing.assert_allclose(penalty, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("step", [3, torch.arange(1, 6)])
+def test_the_slope_of_the_penalty_is_its_gradient(step):
+    draw = torch.Generator().manual_seed(0)
+    logits = 20 * torch.randn(5, 4, generator=draw, dtype=torch.float64)
+    target = torch.tensor([0, 3, 1, 1, 2])
+    generator = ECCCo(lambda_energy=2.5, max_iter=50)
+    logits.requires_grad_()
+    value = generator.penalty(logits, target, step)
+    (expected,) = torch.autograd.grad(value.sum(), logits)
+    found = generator.penalty_slope(logits.detach(), target, step)
+    torch.testing.assert_close(found, expected)
+
+
+def test_a_subclass_with_its_own_penalty_follows_its_gradient(task):
+    class Steep(ECCCo):
+        def penalty(self, logits, target, step):
+            return 3 * super().penalty(logits, target, step)
+
+    mine = Steep(lambda_energy=1.0).search(*task, tau=0.9)
+    same(mine, ECCCo(lambda_energy=3.0).search(*task, tau=0.9))
 
 
 def test_the_penalty_lowers_the_energy(task):
@@ -324,6 +347,17 @@ def test_revise_is_the_search_between_encoder_and_decoder(mixed, revise):
         decode=revise.vae_.decode,
     )
     same(mine.search(*mixed, tau=0.8, epsilon=0.2), expected)
+
+
+def test_a_carried_search_of_revise_equals_one_in_a_single_call(mixed, revise):
+    near = torch.quantile(mixed[0](mixed[1]).softmax(1), 0.5, dim=0)[mixed[2]]
+    options = {"tau": near.detach(), "epsilon": 0.2}
+    whole = revise.search(*mixed, n_steps=12, **options)
+    assert 0 < whole.mature.sum() < 300
+    paths = None
+    for _ in range(4):
+        paths = revise.search(*mixed, start=paths, n_steps=3, **options)
+    same(paths, whole)
 
 
 def test_a_step_of_revise_follows_finite_differences(task):

@@ -21,7 +21,7 @@ LAYERS = [
     ["_pretrained", "_validation"],
     ["_recourse", "_rules", "_inversion", "_counterfactuals"],
     ["_bounds", "_edits", "_encoding", "_net", "generators"],
-    ["_generate"],
+    ["_base", "_batches", "_generate"],
     ["metrics._attribution", "metrics._neighbors", "metrics._violations"],
     ["_objective", "_search", "_vae", "_variables", "_link"],
     ["metrics._actionability", "metrics._plausibility", "metrics._robustness"],

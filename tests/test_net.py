@@ -220,6 +220,38 @@ def test_history_tells_how_the_searches_went(data, monkeypatch):
     assert row["search_steps"] == pytest.approx(paths.steps.float().mean())
 
 
+def test_an_epoch_takes_a_few_steps_of_each_search(data, monkeypatch):
+    searched = kept_results(monkeypatch, Generic, "search")
+    net = make_net(generator=Generic(max_iter=12, epoch_steps=3), max_epochs=8)
+    net.train(*data)
+    steps = torch.stack([paths.steps for paths in searched])
+    assert len(steps) == 8
+    assert (steps[0] <= 3).all()
+    assert steps.max() > 3
+    assert max(row["search_steps"] for row in net.history) <= 3
+    # They belong to the rows of this call.
+    assert net.searches_ is None
+
+
+@pytest.mark.parametrize("generator", [Generic(), Generic(epoch_steps=None)])
+def test_a_single_epoch_takes_all_steps(data, monkeypatch, generator):
+    searched = kept_results(monkeypatch, Generic, "search")
+    net = make_net(generator=generator)
+    for _ in range(2):
+        net.train(*data, epochs=1)
+    for paths in searched:
+        assert (paths.mature | (paths.steps == 30)).all()
+        assert paths.steps.max() > 5
+
+
+def test_without_epoch_steps_an_epoch_ends_its_searches(data, monkeypatch):
+    searched = kept_results(monkeypatch, Generic, "search")
+    make_net(generator=Generic(epoch_steps=None)).train(*data, epochs=2)
+    first, second = searched
+    assert ((first.mature & second.mature) | (second.steps == 30)).any()
+    assert second.steps.min() == 0 or second.steps.max() > 5
+
+
 # -- skorch's callbacks ---------------------------------------------------------
 
 

@@ -99,7 +99,7 @@ PAPER = {
     "swap_immutable": 0.0,
     "epsilon": 0.3,
     "lambda_sparse": 0.0,
-    "generator": ECCCo(nascent="last", max_move=None),
+    "generator": ECCCo(nascent="last", max_move=None, epoch_steps=None),
 }
 
 

@@ -486,7 +486,7 @@ def test_fine_tuning_for_half_the_epochs_keeps_most_of_the_gain():
         "lambda_adv": 0.25,
         "lambda_reg": 0.25,
         "lambda_sparse": 0.0,
-        "generator": ECCCo(nascent="last", max_move=None),
+        "generator": ECCCo(nascent="last", max_move=None, epoch_steps=None),
         "n_counterfactuals": 200,
         "batch_size": 30,
         "lr": 0.01,

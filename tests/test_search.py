@@ -184,6 +184,15 @@ def test_a_larger_distance_weight_stays_nearer():
 # -- rows do not see each other ------------------------------------------------------
 
 
+# Paths that never leave the ball, leave it late, at once, and come back to it.
+WALKS = [
+    {"step_size": 0.05, "epsilon": 0.3},
+    {"step_size": 0.25, "epsilon": 0.3},
+    {"step_size": 1.0, "epsilon": 0.05},
+    {"step_size": 1.5, "epsilon": 0.3, "lambda_cost": 0.6},
+]
+
+
 def closely(a, b):
     for name in ("counterfactual", "nascent"):
         torch.testing.assert_close(
@@ -251,6 +260,58 @@ def test_the_walk_ends_when_all_rows_are_mature():
     assert found.mature.all()
     # With the one that it starts from.
     assert len(net.states) == int(found.steps.max()) + 1
+
+
+# -- going on ---------------------------------------------------------------------
+
+
+def carried(task, n_steps, **options):
+    """The search in calls of ``n_steps``, each from where the one before ended."""
+    paths = None
+    for _ in range(-(-30 // n_steps)):
+        paths = search(*task, start=paths, max_iter=n_steps, **options)
+    return paths
+
+
+# Without those that swing around their factual, where rounding decides.
+@pytest.mark.parametrize("options", [*WALKS[:3], {"epsilon": 0.3, "max_move": 0.2}])
+@pytest.mark.parametrize("nascent", ["exit", "last"])
+@pytest.mark.parametrize("n_steps", [1, 5])
+def test_a_carried_search_equals_one_in_a_single_call(mixed, options, nascent, n_steps):
+    options = options | {"nascent": nascent, "tau": 0.7}
+
+    def penalty(logits, target, step):
+        return logits.square().sum(1) / (5 + step)
+
+    whole = search(*mixed, penalty=penalty, **options)
+    parts = carried(mixed, n_steps, penalty=penalty, **options)
+    assert 0 < whole.mature.sum() < 40
+    closely(parts, whole)
+    assert torch.equal(parts.z, parts.counterfactual)
+
+
+def test_what_is_carried_is_found_mature_by_the_present_network(mixed):
+    net, *task = mixed
+    before = search(net, *task, tau=0.5)
+    net = network(seed=3, n_inputs=5, gain=4.0)
+    after = search(net, *task, tau=0.5, start=before, max_iter=2)
+    stayed = after.steps == before.steps
+    p = probability(net, after.counterfactual, task[1])
+    assert torch.equal(after.mature, p >= 0.5)
+    assert torch.equal(after.counterfactual[stayed], before.counterfactual[stayed])
+    assert (before.mature & ~after.mature).sum() > 0
+    assert (after.steps - before.steps).max() == 2
+    assert not before.mature.equal(after.mature)
+
+
+def test_paths_are_chosen_row_by_row(mixed):
+    first = search(*mixed, tau=0.7, max_iter=2)
+    second = search(*mixed, tau=0.7, max_iter=4)
+    chosen = torch.arange(40) % 3 == 0
+    both = first.where(chosen, second)
+    for name, value in vars(both).items():
+        assert torch.equal(value[chosen], getattr(first, name)[chosen])
+        assert torch.equal(value[~chosen], getattr(second, name)[~chosen])
 
 
 # -- what is left as it was ------------------------------------------------------------
@@ -323,15 +384,6 @@ def exit_oracle(path, epsilon):
 def last_oracle(path, epsilon):
     near = np.abs(path - path[0]).max(axis=1) <= epsilon
     return path[np.flatnonzero(near)[-1]]
-
-
-# Paths that never leave the ball, leave it late, at once, and come back to it.
-WALKS = [
-    {"step_size": 0.05, "epsilon": 0.3},
-    {"step_size": 0.25, "epsilon": 0.3},
-    {"step_size": 1.0, "epsilon": 0.05},
-    {"step_size": 1.5, "epsilon": 0.3, "lambda_cost": 0.6},
-]
 
 
 @pytest.mark.parametrize("options", WALKS)

@@ -48,6 +48,7 @@ def paper_generator(max_iter=30):
         lambda_energy=5.0,
         nascent="last",
         max_move=None,
+        epoch_steps=None,
     )
 
 
@@ -57,7 +58,9 @@ ABLATION = {
     "CD": {"lambda_adv": 0.0},
 }
 BACKBONES = {
-    name: {"generator": GENERATORS[name](nascent="last", max_move=None)}
+    name: {
+        "generator": GENERATORS[name](nascent="last", max_move=None, epoch_steps=None)
+    }
     for name in ("generic", "revise")
     if name in GENERATORS
 }

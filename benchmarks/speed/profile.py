@@ -8,7 +8,7 @@ from unittest.mock import patch
 import torch
 from skorch import NeuralNet
 
-from sklearn_ct import _net, _search, generators
+from sklearn_ct import _base, _net, _search
 from sklearn_ct._constraints import Constraints
 from sklearn_ct._net import CounterfactualNet
 from sklearn_ct._objective import Bank
@@ -30,7 +30,7 @@ REST = "skorch, shuffling and the rest"
 WRAPPED = (
     (Constraints, "project", PROJECTION),
     (_search._Walk, "reached", CHECK),
-    (generators, "search", SEARCH),
+    (_base, "search", SEARCH),
     (_net, "generate", DRAWS),
     (Bank, "chunks", CHUNKS),
     (Bank, "terms", CHUNKS),

@@ -7,6 +7,7 @@ from speed.measuring import Ratio, median, ratio
 
 BASELINE = importing.STATEMENTS[0]
 ADULT_128 = "Adult, batch 128"
+ENDED = "all searches ended in every epoch"
 # Largest ratio of a step of the walk over the products, by the hidden units.
 STEP = {"64-64": 1.5, "32": 2.5}
 
@@ -57,18 +58,22 @@ def aims(parts):
 
 def training_aims(tasks):
     paper, every = training.PAPER, training.EVERY
+    carried = training.CARRIED
     plain, skorch = training.REFERENCE, training.SKORCH
     single = [
-        ("CT epoch / plain, Adult, batch 1000, n_ce 5000", 1.5, "Adult", paper),
+        ("CT epoch / plain, Adult, batch 1000, n_ce 5000", 1.5, "Adult", carried),
+        (f"CT epoch / plain, Adult, {ENDED}", 1.5, "Adult", paper),
         ("CT epoch / plain, Adult, batch 128, every row", 2.0, ADULT_128, every),
-        ("CT epoch / plain, Moons, batch 30, n_ce 1000", 1.3, "Moons", paper),
+        ("CT epoch / plain, Moons, batch 30, n_ce 1000", 1.3, "Moons", carried),
+        (f"CT epoch / plain, Moons, {ENDED}", 1.3, "Moons", paper),
     ]
     lines = [
         Aim(name, limit, *compare(tasks, task, candidate, plain))
         for name, limit, task, candidate in single
     ]
     for name, limit, candidate, reference in (
-        ("CT epoch / skorch's own epoch", 1.0, paper, skorch),
+        ("CT epoch / skorch's own epoch", 1.0, carried, skorch),
+        (f"CT epoch / skorch's own epoch, {ENDED}", 1.0, paper, skorch),
         ("CT epoch, every row / PGD-10 epoch", 0.4, every, training.PGD),
         ("CT epoch, every row / ART's epoch", 0.12, every, training.ART),
     ):

@@ -20,8 +20,11 @@ NOTES = """\
 - Our own epochs are those of `history_["dur"]`: their median over epochs 2 to 11, and
   over the last five of 30, because searches end earlier as training goes on. All other
   loops leave out their first epoch, too.
-- "CT, every row searched" has the paper's settings otherwise; "CT, defaults" has those
-  of the class, apart from batch size and scaling, which are those of the task.
+- "CT, paper's settings" starts and ends all its searches in every epoch. "Searches
+  carried on" has the paper's settings, but a search takes five of its 30 steps in an
+  epoch and goes on in the next, as by default; so does "every row searched". "CT,
+  defaults" has those of the class, apart from batch size and scaling, which are those
+  of the task.
 """
 
 WHY = """\

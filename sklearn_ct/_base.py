@@ -34,9 +34,9 @@ class BaseGenerator(BaseEstimator):
         kept, so that it does not carry a row past the class. None: no limit.
     epoch_steps : int or None, default=5
         Steps that a search takes at most in an epoch of training; the next epoch goes
-        on with it, up to `max_iter` in all. Of the mature ones the share ``epoch_steps
-        / max_iter`` is replaced by new searches. None: an epoch starts all its searches
-        and ends them, as in the paper.
+        on with it, until it has taken `max_iter`. Of the mature ones the share
+        ``epoch_steps / max_iter`` is replaced by new searches. None: an epoch starts
+        all its searches and ends them, as in the paper.
     """
 
     _parameter_constraints: dict = {
@@ -130,7 +130,7 @@ class BaseGenerator(BaseEstimator):
         start : Paths, optional
             The search goes on from where an earlier one of the same rows ended.
         n_steps : int, optional
-            Steps at most in this call; default: `max_iter`.
+            Steps at most in this call, if fewer than `max_iter`.
 
         Returns
         -------
@@ -143,7 +143,7 @@ class BaseGenerator(BaseEstimator):
             constraints,
             tau=tau,
             epsilon=epsilon,
-            max_iter=self.max_iter if n_steps is None else n_steps,
+            max_iter=min(self.max_iter, n_steps or self.max_iter),
             step_size=self.step_size,
             lambda_cost=self.lambda_cost,
             penalty=self.penalty,

@@ -333,6 +333,15 @@ def test_mature_searches_are_renewed_in_their_share(classes):
     assert abs(renewed - 456) < 4 * (2280 * 0.2 * 0.8) ** 0.5 + 456 / 120
 
 
+def test_an_epoch_takes_no_more_steps_than_a_search_has(classes):
+    net = Epoch(2, 4, tau=0.9, tau_max=0.9)
+    net.generator = Generic(max_iter=2, epoch_steps=5)
+    before = net.go_on(*classes, n_steps=5)[1]
+    assert before.taken.max() == 2
+    draw = torch.Generator().manual_seed(0)
+    assert not before.unfinished(net.generator, draw).any()
+
+
 def test_a_search_of_all_steps_is_renewed_at_once(classes):
     net = Epoch(2, 4, n_counterfactuals=120, tau=0.4)
     net.generator = Generic(max_iter=4, epoch_steps=4)

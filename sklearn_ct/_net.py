@@ -127,8 +127,9 @@ class CounterfactualNet(NeuralNetClassifier):
         )
         with one_thread():
             self.partial_fit(Dataset(X, y), None, epochs=self.epochs_)
-        # They belong to these rows.
-        self.searches_ = None
+        # Nothing of the rows stays with the net.
+        self.bank_ = self.searches_ = self.sample_weight_ = self.train_split = None
+        self.own_, self.logits_ = [], []
         return self
 
     def initialize(self):

@@ -1,3 +1,4 @@
+import pickle
 from copy import deepcopy
 
 import numpy as np
@@ -229,8 +230,15 @@ def test_an_epoch_takes_a_few_steps_of_each_search(data, monkeypatch):
     assert (steps[0] <= 3).all()
     assert steps.max() > 3
     assert max(row["search_steps"] for row in net.history) <= 3
-    # They belong to the rows of this call.
-    assert net.searches_ is None
+
+
+def test_nothing_of_the_rows_stays_with_the_net(data):
+    few = make_net().train(*data)
+    X, y = data[0].repeat(20, 1), data[1].repeat(20)
+    many = make_net(n_counterfactuals=1000, batch_size=600)
+    many.train(X, y, sample_weight=torch.ones(2400), validation=(X, y))
+    sizes = [len(pickle.dumps(net)) for net in (few, many)]
+    assert sizes[1] < 1.1 * sizes[0]
 
 
 @pytest.mark.parametrize("generator", [Generic(), Generic(epoch_steps=None)])

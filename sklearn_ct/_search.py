@@ -192,7 +192,7 @@ def search(
             moved = torch.add(walk.z, move, alpha=-step_size)
             if decode is None:
                 moved = walk.constraints.project(moved, walk.z)
-            if walk.mature.any():
+            if look_every > 1 or walk.mature.any():
                 moved = torch.where(walk.mature.unsqueeze(1), walk.z, moved)
             walk.z = moved
             walk.steps = walk.steps + ~walk.mature

@@ -121,16 +121,17 @@ def generate(
     """
     m = min(n_counterfactuals, len(X))
     rows = torch.randperm(len(X), generator=draw)[:m].to(X.device)
+    drawn = X[rows]
     with torch.no_grad():
-        logits = module(X[rows])
+        logits = module(drawn)
     n_classes = logits.shape[1]
     shift = torch.randint(1, n_classes, (m,), generator=draw).to(X.device)
-    uniform = _Uniform(X[rows], draw)
+    uniform = _Uniform(drawn, draw)
     searches = Searches(
         rows=rows,
         target=(logits.argmax(1) + shift) % n_classes,
         tau=tau + max(tau_max - tau, 0.0) * uniform()[:, 0],
-        paths=Paths.start(X[rows], generator.encode),
+        paths=Paths.start(drawn, generator.encode),
         taken=torch.zeros_like(rows),
     )
     if before is not None:
@@ -143,11 +144,11 @@ def generate(
     positives = _Positives(X, y, target, draw)
     drawn_real = positives()
     real = _nearest(drawn_real, paths.counterfactual, positives, n_positives)
-    drawn = positives.exist.unsqueeze(1)
+    exist = positives.exist.unsqueeze(1)
     nascent = swap_frozen(paths.nascent, x, constraints, swap_immutable, draw)
-    share = torch.where(drawn, uniform(), 1.0)
+    share = torch.where(exist, uniform(), 1.0)
     partner = constraints.protect(drawn_real, x)
-    mature = paths.mature.unsqueeze(1) & drawn
+    mature = paths.mature.unsqueeze(1) & exist
     found = torch.where(mature, paths.counterfactual, real)
     if sample_weight is None:
         weight = x.new_ones(m)

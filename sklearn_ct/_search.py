@@ -247,20 +247,23 @@ class _Walk:
         return reached
 
     def take(self, keep: Tensor) -> "_Walk":
+        rows = keep.nonzero().squeeze(1)
         tensors = {
-            name: value[keep]
+            name: value.index_select(0, rows)
             for name, value in vars(self).items()
             if name != "constraints"
         }
-        rows = keep.nonzero().squeeze(1)
         return _Walk(**tensors, constraints=self.constraints.take(rows))
 
     def store(self, paths: Paths) -> None:
-        paths.counterfactual[self.rows] = self.previous
-        paths.nascent[self.rows] = self.nascent
-        paths.mature[self.rows] = self.mature
-        paths.steps[self.rows] = self.steps
-        paths.z[self.rows] = self.z
+        for name, value in (
+            ("counterfactual", self.previous),
+            ("nascent", self.nascent),
+            ("mature", self.mature),
+            ("steps", self.steps),
+            ("z", self.z),
+        ):
+            getattr(paths, name).index_copy_(0, self.rows, value)
 
     def track(self, state: Tensor, epsilon: float, rule: str | None) -> None:
         """Follow the nascent counterfactual along the segment to ``state``."""

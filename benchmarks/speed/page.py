@@ -58,7 +58,8 @@ Exponents are least-squares fits of the logarithms over the upper half of the si
 
 EXPLAINING_NOTES = """\
 `explain` with the default effort for rows of the Adult test part that are not predicted
-as the favourable class, drawn with replacement. Peak memory is that of a fresh process,
+as the favourable class, drawn with replacement; up to 20 rows: the mean of calls about
+20 rows in turn. Peak memory is that of a fresh process,
 with Python, the packages, the classifier and the rows. Other packages on the same
 network: [recourse side by side](peers.md).
 """

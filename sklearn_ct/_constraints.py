@@ -200,8 +200,7 @@ class Constraints:
 
     def _nearer(self, x: Tensor) -> Tensor:
         # Subtracts the largest value of a group in rows with far ones.
-        is_open = self.is_group if self._closed is None else ~self._closed
-        is_open = is_open & self.is_group
+        is_open = self.is_group & (self.upper > 0)
         far = torch.where(is_open, x, 0.0).abs().amax(1, keepdim=True) > FAR
         return torch.where(far & is_open, x - self._largest(x, is_open), x)
 

@@ -21,15 +21,12 @@ class Searches:
     tau : Tensor of shape (n,)
         Maturity thresholds.
     paths : Paths
-    taken : Tensor of shape (n,)
-        Steps of this epoch.
     """
 
     rows: Tensor
     target: Tensor
     tau: Tensor
     paths: Paths
-    taken: Tensor
 
     def where(self, chosen: Tensor, other: "Searches") -> "Searches":
         """Take the searches chosen, shape (n,), from here, and else from ``other``."""
@@ -38,7 +35,6 @@ class Searches:
             target=torch.where(chosen, self.target, other.target),
             tau=torch.where(chosen, self.tau, other.tau),
             paths=self.paths.where(chosen, other.paths),
-            taken=torch.where(chosen, self.taken, other.taken),
         )
 
     def unfinished(self, generator, draw: torch.Generator) -> Tensor:  # (n,)
@@ -70,7 +66,7 @@ def generate(
     draw: torch.Generator,
     before: Searches | None = None,
     n_steps: int | None = None,
-) -> tuple[CounterfactualBatch, Searches]:
+) -> tuple[CounterfactualBatch, Searches, Tensor]:
     """Search the counterfactuals of an epoch.
 
     Draws rows without replacement, a target for each from the classes that it is not
@@ -106,8 +102,8 @@ def generate(
 
     Returns
     -------
-    CounterfactualBatch, Searches
-        A row for each search, in the order of the draws.
+    CounterfactualBatch, Searches, Tensor of shape (m,)
+        A row for each search, in the order of the draws; and the steps taken now.
 
     Notes
     -----
@@ -132,7 +128,6 @@ def generate(
         target=(logits.argmax(1) + shift) % n_classes,
         tau=tau + max(tau_max - tau, 0.0) * uniform()[:, 0],
         paths=Paths.start(drawn, generator.encode),
-        taken=torch.zeros_like(rows),
     )
     if before is not None:
         searches = before.where(before.unfinished(generator, draw), searches)
@@ -165,7 +160,7 @@ def generate(
         weight=weight,
     )
     taken = paths.steps - searches.paths.steps
-    return batch, replace(searches, paths=paths, taken=taken)
+    return batch, replace(searches, paths=paths), taken
 
 
 def swap_frozen(

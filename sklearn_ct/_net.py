@@ -246,11 +246,10 @@ class CounterfactualNet(NeuralNetClassifier):
         """
         start = time.perf_counter()
         self.module_.eval()
-        before = self.searches_
         n_steps = getattr(self.generator, "epoch_steps", None)
         if self.epochs_ == 1:  # nothing to go on with, nor afterwards
             n_steps = None
-        batch, searches = generate(
+        batch, searches, taken = generate(
             self.network,
             X,
             y,
@@ -264,13 +263,13 @@ class CounterfactualNet(NeuralNetClassifier):
             n_positives=self.n_positives,
             swap_immutable=self.swap_immutable,
             draw=self.draw_,
-            before=before,
+            before=self.searches_,
             n_steps=n_steps,
         )
         self.searches_ = None if n_steps is None else searches
-        mature, steps = searches.paths.mature, searches.taken
+        mature = searches.paths.mature
         self.history.record("mature_share", mature.float().mean().item())
-        self.history.record("search_steps", steps.float().mean().item())
+        self.history.record("search_steps", taken.float().mean().item())
         self.history.record("search_seconds", time.perf_counter() - start)
         return batch
 

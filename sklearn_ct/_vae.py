@@ -167,7 +167,7 @@ def fit_vae(
             z = mean + (log_variance / 2).exp() * noise.to(x)
             loss = vae.reconstruction_loss(x, z) + beta * divergence(mean, log_variance)
             optimizer.zero_grad()
-            loss.mean().backward()  # type: ignore[no-untyped-call]  # untyped in torch
+            torch.autograd.backward(loss.mean())
             nn.utils.clip_grad_norm_(vae.parameters(), LONGEST_GRADIENT)
             optimizer.step()
     return vae.eval().requires_grad_(False)

@@ -299,21 +299,21 @@ def test_searches_are_carried_until_they_are_mature_or_used_up(classes):
         parameter.data *= 3
     before, ages = None, set()
     for _ in range(12):
-        batch, now = net.go_on(*classes, before=before, n_steps=2)
+        batch, now, taken = net.go_on(*classes, before=before, n_steps=2)
         paths = now.paths
-        assert (now.taken <= 2).all()
+        assert (taken <= 2).all()
         assert torch.equal(batch.target, now.target)
         assert torch.equal(batch.label, classes[1][now.rows])
         if before is not None:
             # The network is the same: what was mature takes no step.
-            same = (now.rows == before.rows) & (paths.steps > now.taken)
+            same = (now.rows == before.rows) & (paths.steps > taken)
             assert torch.equal(now.tau[same], before.tau[same])
             assert torch.equal(now.target[same], before.target[same])
             old = before.paths
             unfinished = ~old.mature & (old.steps < 6)
             assert same[unfinished].all()
             assert not same[~old.mature & (old.steps >= 6)].any()
-            assert (now.taken[same & old.mature] == 0).all()
+            assert (taken[same & old.mature] == 0).all()
         ages |= set(paths.steps.tolist())
         before = now
     assert ages == set(range(1, 7))
@@ -336,8 +336,8 @@ def test_mature_searches_are_renewed_in_their_share(classes):
 def test_an_epoch_takes_no_more_steps_than_a_search_has(classes):
     net = Epoch(2, 4, tau=0.9, tau_max=0.9)
     net.generator = Generic(max_iter=2, epoch_steps=5)
-    before = net.go_on(*classes, n_steps=5)[1]
-    assert before.taken.max() == 2
+    _, before, taken = net.go_on(*classes, n_steps=5)
+    assert taken.max() == 2
     draw = torch.Generator().manual_seed(0)
     assert not before.unfinished(net.generator, draw).any()
 

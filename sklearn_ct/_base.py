@@ -108,6 +108,7 @@ class BaseGenerator(BaseEstimator):
         tau,
         epsilon=0.0,
         cost_weights=None,
+        settle=None,
         start=None,
         n_steps=None,
     ):
@@ -127,6 +128,10 @@ class BaseGenerator(BaseEstimator):
             Largest nascent perturbation.
         cost_weights : Tensor of shape (d,), optional
             Weights of the columns in the l1 distance.
+        settle : callable, optional
+            ``(states, rows) -> states``, of shapes (s, d) and (s,): what users are
+            given for states of the rows of those numbers. They, too, must reach the
+            target. Default: states with whole categories.
         start : Paths, optional
             The search goes on from where an earlier one of the same rows ended.
         n_steps : int, optional
@@ -153,5 +158,6 @@ class BaseGenerator(BaseEstimator):
             decode=self.decode,
             cost_weights=cost_weights,
             max_move=self.max_move,
+            settle=settle,
             start=start,
         )

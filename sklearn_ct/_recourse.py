@@ -202,14 +202,23 @@ class _Task:
             self.bounds.constraints(self.codec),
             tau=max(self.options.tau, self.floor),
             cost_weights=self.model.tensor(self.codec.spread(self.options.cost)),
+            settle=self.settled,
         )
-        codes = paths.counterfactual.cpu().numpy()
+        values = self.given(paths.counterfactual.cpu().numpy())
+        return values, self.check(values)
+
+    def settled(self, states, rows):
+        """Codes of the values that states of rows, (s, d) and (s,), stand for."""
+        part = self.take(rows.cpu().numpy())
+        return self.model.tensor(self.codec.embed(part.given(states.cpu().numpy())))
+
+    def given(self, codes):
+        """Values that codes stand for, settled."""
         values = self.codec.values(codes)
         # Not every value can be had back from its codes: where they did not move, it
         # stays.
         still = self.codec.collect(np.abs(codes - self.home)) <= STILL
-        values = self.settle(np.where(still, self.bounds.factual, values))
-        return values, self.check(values)
+        return self.settle(np.where(still, self.bounds.factual, values))
 
     def walk_farther(self, values, found):
         """Walk the rows that are left with more and longer steps."""

@@ -15,6 +15,8 @@ DROP_SHARE = 0.1
 # (logits, target, step) -> (n,) or (n, K); the step is a number, or one of each row
 Penalty = Callable[[Tensor, Tensor, "int | Tensor"], Tensor]
 Map = Callable[[Tensor], Tensor]
+# (states, their rows' numbers) -> states as users are given them
+Settle = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ def search(
     decode: Map | None = None,
     cost_weights: Tensor | None = None,  # (d,)
     max_move: float | None = None,
+    settle: Settle | None = None,
     start: Paths | None = None,
 ) -> Paths:
     """Walk all rows from ``x`` towards their target classes.
@@ -96,7 +99,7 @@ def search(
         Not bound to ``x`` yet.
     tau : float or Tensor of shape (n,)
         A row is mature, and stops, at ``p(x')[y+] >= tau``, reached by the state and
-        by the state with whole categories, as users are given it.
+        by the state as users are given it.
     epsilon : float
         Largest nascent perturbation, in the maximum norm.
     max_iter, step_size, lambda_cost
@@ -116,6 +119,9 @@ def search(
         Weights of the columns in the l1 distance.
     max_move : float, optional
         A step that moves a column farther is shortened, its direction kept.
+    settle : callable, optional
+        ``(states, rows) -> states``: what users are given for states of shape (s, d)
+        of the rows of those numbers, shape (s,). Default: with whole categories.
     start : Paths, optional
         Where an earlier search of the same rows for the same targets ended: this one
         goes on from there, maturity found anew, and counts on.
@@ -170,7 +176,7 @@ def search(
             walk.track(state, epsilon, nascent)
             logits, back = ask(state)
             probability = softmax(logits)
-            walk.mature = walk.mature | walk.reached(module, state, probability)
+            walk.mature = walk.mature | walk.reached(module, state, probability, settle)
             if step > max_iter:
                 break
             slope = cross_entropy_slope(probability, walk.target)
@@ -236,14 +242,25 @@ class _Walk:
             state = self.constraints.project(decode(z), self.x)
         return state.detach(), lambda grad: torch.autograd.grad(state, z, grad)[0]
 
-    def reached(self, module: nn.Module, state: Tensor, probability: Tensor) -> Tensor:
-        """Whether the states, and they with whole categories, reach their targets."""
+    def reached(
+        self,
+        module: nn.Module,
+        state: Tensor,
+        probability: Tensor,
+        settle: Settle | None,
+    ) -> Tensor:
+        """Whether the states, and what users are given, reach their targets."""
         reached = _at_target(probability, self.target, self.tau)
-        if self.constraints.has_groups and bool(reached.any()):
-            rows = reached.nonzero().squeeze(1)
+        settles = settle is not None or self.constraints.has_groups
+        if settles and bool(reached.any()):
+            at = reached.nonzero().squeeze(1)
+            if settle is None:
+                given = self.constraints.harden(state[at])
+            else:
+                given = settle(state[at], self.rows[at])
             with torch.no_grad():
-                whole = softmax(module(self.constraints.harden(state[rows])))
-            reached[rows] = _at_target(whole, self.target[rows], self.tau[rows])
+                probability = softmax(module(given))
+            reached[at] = _at_target(probability, self.target[at], self.tau[at])
         return reached
 
     def take(self, keep: Tensor) -> "_Walk":

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -167,6 +168,36 @@ def test_walk_is_the_search_alone(clf, asked):
     assert set(walked.status) <= {"valid", "infeasible"}
     assert full.valid.sum() >= walked.valid.sum()
     assert full.n_changes.mean() < walked.n_changes.mean()
+
+
+class Keeping(ECCCo):
+    """Keeps where its searches ended, for all copies of it."""
+
+    ends: ClassVar[list] = []
+
+    def search(self, *arguments, **options):
+        self.ends.append(super().search(*arguments, **options))
+        return self.ends[-1]
+
+
+def test_a_walk_ends_where_the_rounded_row_reaches_the_target():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.integers(0, 6, (900, 2)), columns=["late", "years"])
+    y = np.isin(X.sum(axis=1), (4, 5, 7)).astype(int)
+    clf = classifier(max_epochs=40, mutability={"late": "increase"}).fit(X, y)
+    asked = X[clf.predict(X) == 0]
+    tau = 0.6
+    generator = Keeping(lambda_cost=0.0)
+    result = clf.explain(asked, 1, generator=generator, effort="walk", tau=tau)
+    check_honest(clf, asked, result)
+    paths, open_ = generator.ends.pop(), result.status != "already"
+    mature = paths.mature.numpy()
+    assert mature.mean() > 0.5
+    answers = result.counterfactuals[open_]
+    assert (clf.predict_proba(answers)[mature, 1] >= tau - 1e-6).all()
+    assert result.valid[open_][mature].all()
+    # The states themselves are between whole numbers.
+    assert (paths.counterfactual.numpy() != clf.encode(answers))[mature].any(1).all()
 
 
 # -- rows ----------------------------------------------------------------------

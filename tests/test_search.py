@@ -547,3 +547,43 @@ def test_a_mature_row_is_so_with_and_without_whole_categories(mixed):
     assert 0 < reached.sum() < 40
     # What is kept is the state of the path, not the one with whole categories.
     assert not torch.equal(soft[reached], whole[reached])
+
+
+# -- what users are given --------------------------------------------------------------
+
+
+def test_maturity_is_asked_of_what_users_are_given_too():
+    net, x = network(), rows(40)
+    target = targets(net, x)
+
+    def settle(states, numbers):
+        return x[numbers] + (states - x[numbers]).round()
+
+    tau = torch.linspace(0.3, 0.8, 40, dtype=torch.float64)
+    options = {"tau": tau, "max_iter": 60, "step_size": 0.5}
+    found = search(net, x, target, FREE, **options, settle=settle)
+    soft = found.counterfactual
+    given = x + (soft - x).round()
+    reached = probability(net, soft, target) >= tau
+    assert torch.equal(found.mature, reached & (probability(net, given, target) >= tau))
+    # Without it some stop where what users are given falls short.
+    early = search(net, x, target, FREE, **options)
+    given = x + (early.counterfactual - x).round()
+    short = early.mature & (probability(net, given, target) < tau)
+    assert found.mature[short].any()
+    assert (found.steps >= early.steps).all()
+
+
+def test_settled_rows_do_not_depend_on_each_other():
+    net, x = network(), rows(12)
+    target = targets(net, x)
+
+    def settle_of(home):
+        return lambda states, numbers: home[numbers] + (states - home[numbers]).round()
+
+    together = search(net, x, target, FREE, tau=0.6, settle=settle_of(x))
+    for i in range(len(x)):
+        own = x[i : i + 1]
+        alone = search(net, own, target[[i]], FREE, tau=0.6, settle=settle_of(own))
+        torch.testing.assert_close(alone.counterfactual[0], together.counterfactual[i])
+        assert alone.mature.item() == together.mature[i].item()

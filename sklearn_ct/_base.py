@@ -34,7 +34,7 @@ class BaseGenerator(BaseEstimator):
         kept, so that it does not carry a row past the class. None: no limit.
     epoch_steps : int or None, default=5
         Steps that a search takes at most in an epoch of training; the next epoch goes
-        on with it, until it has taken `max_iter`. Of the mature ones the share
+        on with it, until it has taken at least `max_iter`. Of the mature ones the share
         ``epoch_steps / max_iter`` is replaced by new searches. None: an epoch starts
         all its searches and ends them, as in the paper.
     """

@@ -6,7 +6,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_ct._explain import explain_table
 from sklearn_ct._model import Model
 from sklearn_ct._table import is_polars, to_polars
-from sklearn_ct._training import PARAMETERS, Trained
+from sklearn_ct._training import Trained
 from sklearn_ct._validation import check_X
 from sklearn_ct.generators import GENERATORS
 
@@ -145,8 +145,6 @@ class CounterfactualTrainedClassifier(ClassifierMixin, Trained):
     >>> bool((clf.explain(rejected).counterfactuals.age == rejected.age).all())
     True
     """
-
-    _parameter_constraints = PARAMETERS
 
     def __init__(
         self,

@@ -1,7 +1,6 @@
 """The private names of scikit-learn that this package uses, in one place."""
 
 from sklearn.utils._param_validation import (
-    HasMethods,
     Interval,
     RealNotInt,
     StrOptions,
@@ -10,7 +9,6 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.validation import _check_sample_weight
 
 __all__ = [
-    "HasMethods",
     "Interval",
     "RealNotInt",
     "StrOptions",

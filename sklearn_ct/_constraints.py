@@ -100,6 +100,11 @@ class Constraints:
         return ~self.rise & ~self.fall
 
     @cached_property
+    def has_frozen(self) -> bool:
+        """Whether any column must not change."""
+        return bool(self.frozen.any())
+
+    @cached_property
     def one_way(self) -> bool:
         """Whether any column is not free to move both ways."""
         return not bool((self.rise & self.fall).all())

@@ -124,11 +124,14 @@ class Counterfactuals:
 
     def map_tables(self, function):
         """Return the same with both tables replaced by ``function(table)``."""
-        return replace(
+        mapped = replace(
             self,
             factuals=function(self.factuals),
             counterfactuals=function(self.counterfactuals),
         )
+        if "implausibility" in vars(self):
+            vars(mapped)["implausibility"] = self.implausibility
+        return mapped
 
     def to_frame(self):
         """Counterfactuals, one row each, with the columns of the outcome behind them.

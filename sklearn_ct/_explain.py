@@ -140,7 +140,8 @@ def explain_table(
 def _answer(model, bounds, target, options, references, rows, k, seed):
     """Find the ``k`` answers of a block of rows, cheapest first."""
     with one_thread(), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        # Of the CPU alone: torch.manual_seed would reseed every other device, too.
+        torch.default_generator.manual_seed(seed)
         answers = [find(model, bounds, target, options, references, rows)]
         home = model.codec.embed(bounds.factual)
 

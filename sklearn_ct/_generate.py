@@ -72,7 +72,7 @@ def generate(
     Draws rows without replacement, a target for each from the classes that it is not
     predicted as, its threshold, and real rows of that target class; one search walks
     them all; what may not be moved towards is protected. Searches of the epoch before
-    that are unfinished take the places of new ones.
+    that are unfinished take the places of new ones, whose rows they do not exclude.
 
     Parameters
     ----------
@@ -174,7 +174,7 @@ def swap_frozen(
 
     The immutable columns alone must not change the prediction.
     """
-    if not share or not bool(constraints.frozen.any()):
+    if not share or not constraints.has_frozen:
         return nascent
     others = torch.randperm(len(x), generator=draw).to(x.device)
     chosen = torch.rand(len(x), 1, generator=draw).to(x) < share

@@ -48,7 +48,7 @@ def logits_and_back(module: nn.Module) -> Callable[[Tensor], tuple[Tensor, Back]
     >>> back(torch.ones(5, 2)).shape
     torch.Size([5, 3])
     """
-    layers = _layers(module)
+    layers = layers_of(module)
     if all(type(layer) in SLOPES or type(layer) is nn.Linear for layer in layers):
         return _Stack(layers)
     return _Graph(module)
@@ -98,12 +98,22 @@ def signed_step(module: nn.Module, x: Tensor, label: Tensor, epsilon: float) -> 
     return torch.add(x, slope.sign(), alpha=epsilon)
 
 
-def _layers(module: nn.Module) -> list[nn.Module]:
-    """Layers of nested sequences, in order; what has hooks is not taken apart."""
-    if module._forward_hooks or module._forward_pre_hooks or module._backward_hooks:
-        return [nn.Identity()]
+def layers_of(module: nn.Module) -> list[nn.Module]:
+    """Layers of nested sequences, in order.
+
+    What has hooks or overwrites its input comes wrapped: it is not what its type says.
+    """
+    hooks = (
+        module._forward_pre_hooks,
+        module._forward_hooks,
+        module._backward_pre_hooks,
+        module._backward_hooks,
+    )
+    if any(hooks) or getattr(module, "inplace", False):
+        return [nn.Sequential(module)]
     if type(module).forward is nn.Sequential.forward:
-        return [layer for part in module.children() for layer in _layers(part)]
+        # Not its children: a layer may stand there more than once.
+        return [layer for part in module for layer in layers_of(part)]
     return [module]
 
 

@@ -73,8 +73,6 @@ def invert(name, step, table, columns):
         parts = dict(zip(kept, cells.T[: len(kept)], strict=True))
         return _frame(parts, columns, len(cells))
     if isinstance(step, FunctionTransformer):
-        if step.func is None:
-            return pd.DataFrame(cells, columns=columns)
         if step.inverse_func is None:
             raise _not_invertible(name, step)
         if is_frame(table) or hasattr(step, "feature_names_in_"):

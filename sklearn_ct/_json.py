@@ -127,7 +127,10 @@ def _typed(cells, column):
 
 def _array(values):
     """Numbers as numbers, missing ones as NaN; the rest as objects."""
-    if all(v is None or (isinstance(v, int | float) and v is not True) for v in values):
+    if all(
+        v is None or (isinstance(v, int | float) and not isinstance(v, bool))
+        for v in values
+    ):
         whole = all(isinstance(v, int) for v in values)
         return np.array(values, dtype=int if whole and values else float)
     return np.array(values, dtype=object)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import torch
 
+from sklearn_ct._gradient import layers_of
+
 FORWARD_ROWS = 10_000
 
 
@@ -51,8 +53,7 @@ class Model:
 
     def split(self):
         """Split off the first layer, where it is linear; (None, module) else."""
-        if isinstance(self.module, torch.nn.Sequential) and isinstance(
-            self.module[0], torch.nn.Linear
-        ):
-            return self.module[0], torch.nn.Sequential(*list(self.module)[1:])
+        first, *rest = layers_of(self.module)
+        if type(first) is torch.nn.Linear:
+            return first, torch.nn.Sequential(*rest)
         return None, self.module

@@ -10,6 +10,7 @@ from skorch import NeuralNet, NeuralNetClassifier
 from skorch.callbacks import Callback, EarlyStopping
 from skorch.dataset import Dataset
 from skorch.helper import predefined_split
+from skorch.utils import noop
 from tqdm.auto import tqdm
 
 from sklearn_ct._batches import Batches, Epoch
@@ -159,15 +160,16 @@ class CounterfactualNet(NeuralNetClassifier):
 
     def train_step_single(self, batch, **fit_params):
         """One pass over the batch and its counterfactuals, and the gradient."""
-        if not self.module_.training:
-            self._set_training(True)
         X, (y, sample_weight, chunk) = batch
         rows, counterfactual = [X], self.searching
         adv = self.weights.adv if counterfactual and self.signed else 0.0
         if adv:
+            self.module_.eval()
             rows.append(self._attack(X, y))
         if chunk is not None:
             rows.append(chunk.rows)
+        if not self.module_.training:
+            self._set_training(True)
         logits = self.module_(torch.cat(rows))
         found = logits.detach()
         loss, clf, attacked, slope = objective(found, y, sample_weight, chunk, adv)
@@ -283,20 +285,6 @@ class CounterfactualNet(NeuralNetClassifier):
         )
 
 
-class ValidationAccuracy(Callback):
-    """Record the accuracy on the validation part, ``valid_acc``."""
-
-    def on_epoch_end(self, net, dataset_train=None, dataset_valid=None, **kwargs):
-        """Predict the validation part once."""
-        if dataset_valid is None:
-            return
-        net.module_.eval()
-        with torch.no_grad():
-            logits = net.module_(dataset_valid.X.to(net.device))
-        hits = logits.argmax(1).cpu() == dataset_valid.y.cpu()
-        net.history.record("valid_acc", hits.float().mean().item())
-
-
 class Progress(Callback):
     """One progress bar over the epochs."""
 
@@ -357,12 +345,8 @@ def early_stopping(patience):
         threshold=1e-4,
         threshold_mode="abs",
         load_best=True,
-        sink=_silent,
+        sink=noop,
     )
-
-
-def _silent(*args):
-    pass
 
 
 @contextmanager

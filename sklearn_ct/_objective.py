@@ -239,6 +239,6 @@ def input_sparsity(module: torch.nn.Module, weight: float) -> Tensor:
     weights = (value for value in module.parameters() if value.dim() > 1)
     first = next(weights, None)
     if first is None or first.grad is None:
-        return torch.zeros(())
+        return next(module.parameters()).new_zeros(())
     first.grad.add_(first.detach().sign(), alpha=weight)
     return first.detach().abs().sum()

@@ -172,9 +172,10 @@ class _Task:
 
     def perturb(self, codes, rows):
         """Move the numbers by the margin, in the direction that hurts most."""
-        z = self.model.tensor(codes).requires_grad_()
-        lead = self.lead(self.model.module(z), rows)
-        (slope,) = torch.autograd.grad(lead.sum(), z)
+        with torch.enable_grad():
+            z = self.model.tensor(codes).requires_grad_()
+            lead = self.lead(self.model.module(z), rows)
+            (slope,) = torch.autograd.grad(lead.sum(), z)
         numbers = self.codec.groups_ < 0
         return codes - self.options.margin * np.sign(slope.cpu().numpy()) * numbers
 
@@ -215,8 +216,7 @@ class _Task:
     def given(self, codes):
         """Values that codes stand for, settled."""
         values = self.codec.values(codes)
-        # Not every value can be had back from its codes: where they did not move, it
-        # stays.
+        # Not every value can be had back from codes: where none moved it stays.
         still = self.codec.collect(np.abs(codes - self.home)) <= STILL
         return self.settle(np.where(still, self.bounds.factual, values))
 
@@ -283,12 +283,15 @@ class _Task:
 
     def nearest(self, real):
         """Positions of the real rows, nearest first, of shape (n, len(real))."""
-        # Features that no row may change do not count for the distance.
-        free = self.codec.spread(~self.bounds.frozen.all(axis=0))
-        there = self.codec.embed(real) * free
-        return manhattan_distances(self.home * free, there).argsort(
-            axis=1, kind="stable"
-        )
+        there = self.codec.embed(real)
+        order = np.empty((len(self.home), len(real)), dtype=int)
+        # Features that a row may not change do not count for its distance.
+        patterns, which = np.unique(self.bounds.frozen, axis=0, return_inverse=True)
+        for k, frozen in enumerate(patterns):
+            rows, free = which.ravel() == k, self.codec.spread(~frozen)
+            distance = manhattan_distances(self.home[rows] * free, there * free)
+            order[rows] = distance.argsort(axis=1, kind="stable")
+        return order
 
     def parts(self, codes, rows=slice(None)):
         """Cost of each variable for codes of rows, (s, n_variables)."""

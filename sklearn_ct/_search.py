@@ -153,8 +153,8 @@ def search(
         z=begin.z,
         previous=begin.counterfactual,
         nascent=begin.nascent,
-        # An exit point lies on the ball's surface.
-        left=(begin.nascent - x).abs().amax(1) >= (1 - 1e-6) * epsilon,
+        # Within the ball the nascent counterfactual is the state.
+        left=(begin.nascent != begin.counterfactual).any(1),
         mature=torch.zeros_like(begin.mature),
         steps=begin.steps,
         target=target,
@@ -301,10 +301,11 @@ def _at_target(probability: Tensor, target: Tensor, tau: Tensor) -> Tensor:  # (
 
 
 def _shortened(move: Tensor, limit: float) -> Tensor:
-    """Shorten the rows with an entry beyond ``limit``; seldom is there any."""
-    lowest, highest = move.aminmax()
-    if bool((lowest >= -limit) & (highest <= limit)):
-        return move
+    """Shorten the rows with an entry beyond ``limit``."""
+    if move.device.type == "cpu":  # elsewhere asking is dearer than shortening
+        lowest, highest = move.aminmax()
+        if bool((lowest >= -limit) & (highest <= limit)):
+            return move
     longest = move.abs().amax(1, keepdim=True)
     return move * (limit / longest.clamp(min=limit))
 

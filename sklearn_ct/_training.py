@@ -2,7 +2,7 @@
 
 from contextlib import contextmanager
 from copy import deepcopy
-from numbers import Integral, Real
+from numbers import Integral
 
 import numpy as np
 import pandas as pd
@@ -12,23 +12,19 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 
 from sklearn_ct._compat import (
-    HasMethods,
-    Interval,
-    RealNotInt,
-    StrOptions,
     check_partial_fit_first_call,
 )
 from sklearn_ct._encoding import TabularEncoder
-from sklearn_ct._module import ACTIVATIONS, MLP
+from sklearn_ct._module import MLP
 from sklearn_ct._net import (
     CounterfactualNet,
     NeuralNet,
     Progress,
-    ValidationAccuracy,
     early_stopping,
     module_of,
     one_thread,
 )
+from sklearn_ct._parameters import PARAMETERS
 from sklearn_ct._pretrained import Pretrained, pretrained
 from sklearn_ct._rules import Rules
 from sklearn_ct._table import take_rows
@@ -48,49 +44,11 @@ from sklearn_ct.losses import Weights
 # their implausibility is measured against them.
 N_REFERENCES = 1000
 
-PARAMETERS: dict = {
-    "hidden_layer_sizes": ["array-like"],
-    "activation": [StrOptions(set(ACTIVATIONS))],
-    "module": [torch.nn.Module, NeuralNet, Pretrained, None],
-    "mutability": [dict, "array-like", None],
-    "domain": [StrOptions({"observed", "three_sigma"}), dict, None],
-    "categorical_features": [StrOptions({"auto"}), "array-like", None],
-    "numeric_scaling": [StrOptions({"auto", "standard", "quantile"}), None],
-    "generator": [StrOptions(set(GENERATORS)), HasMethods(["fit", "search"])],
-    "lambda_div": [Interval(Real, 0, None, closed="left")],
-    "lambda_adv": [Interval(Real, 0, None, closed="left")],
-    "lambda_reg": [Interval(Real, 0, None, closed="left")],
-    "lambda_mix": [Interval(Real, 0, None, closed="left")],
-    "lambda_sparse": [Interval(Real, 0, None, closed="left")],
-    "tau": [Interval(Real, 0, 1, closed="neither")],
-    "tau_max": [Interval(Real, 0, 1, closed="neither")],
-    "epsilon": [Interval(Real, 0, None, closed="left")],
-    "n_counterfactuals": [
-        StrOptions({"auto"}),
-        Interval(Integral, 0, None, closed="left"),
-        Interval(RealNotInt, 0, 1, closed="right"),
-    ],
-    "n_positives": [Interval(Integral, 1, None, closed="left")],
-    "swap_immutable": [Interval(Real, 0, 1, closed="both")],
-    "burn_in": [Interval(Real, 0, 1, closed="both")],
-    "max_epochs": [Interval(Integral, 1, None, closed="left")],
-    "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-    "lr": [Interval(Real, 0, None, closed="neither")],
-    "weight_decay": [Interval(Real, 0, None, closed="left")],
-    "early_stopping": ["boolean"],
-    "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-    "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-    "class_weight": [StrOptions({"balanced"}), dict, None],
-    "warm_start": ["boolean"],
-    "callbacks": [list, None],
-    "device": [str],
-    "random_state": ["random_state"],
-    "verbose": ["verbose"],
-}
-
 
 class Trained(BaseEstimator):
     """The training half of the classifier."""
+
+    _parameter_constraints = PARAMETERS
 
     @classmethod
     def from_pretrained(cls, fitted, **params):
@@ -204,8 +162,9 @@ class Trained(BaseEstimator):
         Parameters
         ----------
         X, y, sample_weight
-            As in `fit`. Scales, categories and the observed domain are those of the
-            first call.
+            As in `fit`. Scales, categories, the observed domain, the batch size, the
+            optimizer and the generator are those of the first call; all else that has
+            been set since is heeded.
         classes : array-like, default=None
             All class labels; needed in the first call.
 
@@ -244,6 +203,7 @@ class Trained(BaseEstimator):
         with self._seeded(seed):
             if mode == "further":
                 net = deepcopy(self.net_)
+                net.set_params(**self._settings(next(net.module_.parameters())))
                 # There is no validation part to stop at.
                 net.callbacks_ = [cb for cb in net.callbacks_ if cb[0] != "stop"]
             else:
@@ -267,8 +227,14 @@ class Trained(BaseEstimator):
         )
         self.n_iter_ = len(net.history)
         self.loss_curve_ = self.history_["train_loss"].tolist()
-        if fresh:
-            self._references = _sample(self.encoder_.read(X), labels, seed)
+        real = _sample(self.encoder_.read(X), labels, seed)
+        if not fresh:
+            before = self._references
+            real = before | {
+                k: np.vstack([before.get(k, rows[:0]), rows])[:N_REFERENCES]
+                for k, rows in real.items()
+            }
+        self._references = real
         return self
 
     def _make_encoder(self, X, weight):
@@ -308,13 +274,14 @@ class Trained(BaseEstimator):
             n_searched = int(np.clip(n // 4, 1000, 2000))
         elif not isinstance(n_searched, Integral):
             n_searched = max(1, round(n_searched * n))
-        constraints = self._rules.constraints(self.encoder_)
         like = next(module.parameters()).to(self.device)
-        constraints = constraints.to(like)
+        settings = self._settings(like)
         generator = self._make_generator(self.generator).fit(
-            torch.as_tensor(codes).to(like), constraints=constraints, seed=seed
+            torch.as_tensor(codes).to(like),
+            constraints=settings["constraints"],
+            seed=seed,
         )
-        callbacks = [("accuracy", ValidationAccuracy())]
+        callbacks = []
         if self.early_stopping and mode != "first":
             callbacks.append(("stop", early_stopping(self.n_iter_no_change)))
         if self.verbose:
@@ -323,19 +290,7 @@ class Trained(BaseEstimator):
         net = CounterfactualNet(
             module,
             generator=generator,
-            constraints=constraints,
-            weights=Weights(
-                self.lambda_div,
-                self.lambda_adv,
-                self.lambda_reg,
-                self.lambda_mix,
-                self.lambda_sparse,
-            ),
-            tau=self.tau,
-            tau_max=self.tau_max,
-            epsilon=self.epsilon,
-            n_positives=self.n_positives,
-            swap_immutable=self.swap_immutable,
+            **settings,
             n_counterfactuals=n_searched,
             first_epoch=round(self.burn_in * self.max_epochs),
             seed=seed,
@@ -347,13 +302,26 @@ class Trained(BaseEstimator):
             batch_size=batch_size,
             callbacks=callbacks,
             callbacks__print_log=None,
-            callbacks__valid_acc=None,
             device=self.device,
             verbose=0,
         ).initialize()
         if mode == "warm":
             net.history.extend(deepcopy(list(self.net_.history)))
         return net
+
+    def _settings(self, like):
+        """Give what a net takes over from the parameters, whatever its rows."""
+        taken = ("tau", "tau_max", "epsilon", "n_positives", "swap_immutable")
+        return {
+            "constraints": self._rules.constraints(self.encoder_).to(like),
+            "weights": Weights(
+                self.lambda_div,
+                self.lambda_adv,
+                self.lambda_reg,
+                self.lambda_mix,
+                self.lambda_sparse,
+            ),
+        } | {name: getattr(self, name) for name in taken}
 
     def _make_generator(self, generator):
         generator = check_generator(generator)
@@ -377,7 +345,11 @@ class Trained(BaseEstimator):
     def _seeded(self, seed):
         devices = [torch.device(self.device)] if "cuda" in self.device else []
         with one_thread(), torch.random.fork_rng(devices=devices):
-            torch.manual_seed(seed)
+            # torch.manual_seed would reseed every other device, too.
+            torch.default_generator.manual_seed(seed)
+            for device in devices:
+                with torch.cuda.device(device):
+                    torch.cuda.manual_seed(seed)
             yield
 
     def __sklearn_is_fitted__(self):

@@ -1,11 +1,11 @@
 """Checks of what users hand over, in scikit-learn's words."""
 
 from contextlib import contextmanager
+from copy import deepcopy
 from numbers import Integral
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator
 from sklearn.utils import assert_all_finite, compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
@@ -14,6 +14,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from sklearn_ct._base import BaseGenerator
 from sklearn_ct._compat import check_sample_weight
 from sklearn_ct._table import from_polars, is_frame, is_polars
 from sklearn_ct.generators import GENERATORS
@@ -104,16 +105,25 @@ def check_module(module, n_codes, n_classes):
             "The 'module' parameter must be a torch.nn.Module with parameters to "
             f"train. Got {type(module).__name__} without any instead."
         )
-    mode = module.training
+    zeros = like.new_zeros((2, n_codes))
+    probe = deepcopy(module).eval()
     try:
         with torch.no_grad():
-            shape = tuple(module.eval()(like.new_zeros((2, n_codes))).shape)
+            shape = tuple(probe(zeros).shape)
     except Exception as error:
         raise ValueError(
             f"The 'module' parameter must take the encoded input of {n_codes} columns "
             f"and give a tensor. It failed on it: {error}"
         ) from error
-    module.train(mode)
+    try:
+        with torch.no_grad():
+            probe.double()(zeros.double())
+    except Exception as error:
+        raise ValueError(
+            "The 'module' parameter must work in double precision, too, which "
+            "predictions and explanations are made in: register its constant tensors "
+            f"as buffers. After double() it failed: {error}"
+        ) from error
     if shape != (2, n_classes):
         raise ValueError(
             f"The 'module' parameter must give one logit for each of the {n_classes} "
@@ -148,15 +158,13 @@ def check_generator(generator):
     """Raise where a generator is none; give it back."""
     if isinstance(generator, str) and generator in GENERATORS:
         return generator
-    unusable = isinstance(generator, str | type) or not hasattr(generator, "search")
-    if unusable:
+    if not isinstance(generator, BaseGenerator):
         known = ", ".join(map(repr, GENERATORS))
         raise ValueError(
             f"The 'generator' parameter must be one of {known}, or an instance of "
             f"BaseGenerator. Got {generator!r} instead."
         )
-    if isinstance(generator, BaseEstimator):
-        generator._validate_params()
+    generator._validate_params()
     return generator
 
 

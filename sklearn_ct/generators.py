@@ -97,7 +97,10 @@ class ECCCo(BaseGenerator):
         self.lambda_energy = lambda_energy
 
     def schedule(self, step):
-        """Share ``phi_t`` of the energy term at a step, or at each, counted from 1."""
+        """Share ``phi_t`` of the energy term at a step, or at each, counted from 1.
+
+        It is 0 for a `max_iter` of 12 or less.
+        """
         b = round(self.max_iter / 25)
         return b / 10 * (b + step) ** -0.9
 

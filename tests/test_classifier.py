@@ -434,6 +434,45 @@ def test_partial_fit():
     assert clf.n_iter_ == 3
 
 
+def test_partial_fit_heeds_what_was_set_since():
+    clf = _make().partial_fit(X, Y, classes=np.unique(Y))
+    assert clf.net_.constraints.rise.all()
+    rules = {"age": "none"}
+    clf.set_params(mutability=rules, lambda_div=0.7, epsilon=0.2).partial_fit(X, Y)
+    age = clf.encoder_.slots_of(clf.encoder_.variable_of("age"))
+    frozen = clf.net_.constraints.frozen.numpy()[0]
+    np.testing.assert_array_equal(frozen, age)
+    assert clf.net_.weights.div == 0.7
+    assert clf.net_.epsilon == 0.2
+    assert clf.n_iter_ == 2
+
+
+def test_real_rows_of_classes_that_come_later():
+    only, classes = (Y == "approved").to_numpy(), ["approved", "rejected"]
+    clf = _make().partial_fit(X[only][:20], Y[only][:20], classes=classes)
+    assert {k: len(rows) for k, rows in clf._references.items()} == {0: 20}
+    clf.partial_fit(X, Y)
+    sizes = {0: 20 + int(only.sum()), 1: int((~only).sum())}
+    assert {k: len(rows) for k, rows in clf._references.items()} == sizes
+    rejected = X[clf.predict(X) == "rejected"]
+    approved = X[clf.predict(X) == "approved"]
+    for asked, target in ((rejected, "approved"), (approved, "rejected")):
+        result = clf.explain(asked[:5], target)
+        assert np.isfinite(result.implausibility[result.valid]).all()
+    warm = _make(warm_start=True).fit(X[:200], Y[:200]).fit(X, Y)
+    assert sum(map(len, warm._references.values())) == 500
+
+
+def test_only_the_generator_of_the_cpu_is_seeded(monkeypatch):
+    def seeded(*arguments):
+        raise AssertionError
+
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", seeded)
+    monkeypatch.setattr(torch, "manual_seed", seeded)
+    clf = _make(max_epochs=1).fit(X, Y)
+    assert len(clf.explain(X[:3])) == 3
+
+
 def test_partial_fit_goes_on_from_fit():
     clf = _make().fit(X, Y)
     assert clf.partial_fit(X, Y).n_iter_ == 5

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -407,6 +408,16 @@ def test_json_comes_back(result, clf, asked):
         assert_same(again, one)
         assert_same(again[1:4], one[1:4])
         assert again.to_json() == one.to_json()
+        mapped = again.map_tables(lambda table: table)
+        np.testing.assert_array_equal(mapped.implausibility, one.implausibility)
+
+
+def test_json_of_truth_values(clf, asked):
+    result = clf.explain(asked[:3])
+    result = replace(result, target=np.array([False] * len(result)))
+    again = Counterfactuals.from_json(result.to_json())
+    assert again.target.tolist() == [False] * 3
+    assert all(isinstance(label, bool) for label in again.target.tolist())
 
 
 def test_json_of_arrays_and_blocks_comes_back():

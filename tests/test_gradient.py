@@ -70,6 +70,29 @@ def test_the_options_of_a_layer_are_heeded(layer):
     )
 
 
+@pytest.mark.parametrize("kind", [nn.ReLU, nn.SiLU, nn.ELU])
+def test_layers_that_overwrite_their_input(kind):
+    linear = nn.Linear(4, 6), nn.Linear(6, 3)
+    module = nn.Sequential(linear[0], kind(inplace=True), linear[1]).double()
+    same = nn.Sequential(linear[0], kind(), linear[1])
+    x, v = rows(), rows(20, 3)
+    logits, back = logits_and_back(module)(x)
+    expected = by_autograd(same, x, v)
+    torch.testing.assert_close(logits, expected[0])
+    torch.testing.assert_close(back(v), expected[1])
+
+
+def test_a_layer_that_stands_twice():
+    tanh = nn.Tanh()
+    module = nn.Sequential(nn.Linear(4, 6), tanh, nn.Linear(6, 6), tanh)
+    module.append(nn.Linear(6, 3)).double()
+    x, v = rows(), rows(20, 3)
+    logits, back = logits_and_back(module)(x)
+    expected = by_autograd(module, x, v)
+    torch.testing.assert_close(logits, expected[0])
+    torch.testing.assert_close(back(v), expected[1])
+
+
 def with_hook(kind):
     module = network()
     getattr(module[0], kind)(lambda layer, *inputs: None)

@@ -18,6 +18,7 @@ LAYERS = [
     ["_pipeline"],
     ["_classifier", "_pipeline_codec"],
     ["_explain", "_training", "_pipeline_rules"],
+    ["_parameters"],
     ["_pretrained", "_validation"],
     ["_recourse", "_rules", "_inversion", "_counterfactuals"],
     ["_bounds", "_edits", "_encoding", "_net", "generators"],

@@ -20,7 +20,6 @@ from sklearn_ct._net import (
     CounterfactualNet,
     NonFiniteLossWarning,
     Progress,
-    ValidationAccuracy,
     early_stopping,
     one_thread,
 )
@@ -69,7 +68,6 @@ def make_net(n_inputs=3, n_classes=2, *, sizes=(8,), weights=FULL, **options):
         "batch_size": 30,
         "lr": 0.01,
         "callbacks__print_log": None,
-        "callbacks__valid_acc": None,
         "verbose": 0,
     }
     return CounterfactualNet(module, weights=weights, **{**defaults, **options})
@@ -191,7 +189,7 @@ def test_conventional_training_is_training_without_counterfactuals(
 
 def test_history_columns(data):
     X, y = data
-    net = make_net(callbacks=[("accuracy", ValidationAccuracy())])
+    net = make_net()
     net.train(X, y, validation=(X[:40], y[:40]))
     for k, row in enumerate(net.history, start=1):
         assert row["epoch"] == k
@@ -307,7 +305,7 @@ def test_early_stopping_on_the_training_loss(data):
 
 def test_early_stopping_goes_back_to_the_best_weights(data):
     X, y = (part[:50] for part in data)
-    best = [("accuracy", ValidationAccuracy()), ("stop", early_stopping(3))]
+    best = [("stop", early_stopping(3))]
     net = make_net(callbacks=best, lr=0.05, max_epochs=60)
     net.train(*data, validation=(X, y))
     assert len(net.history) < 60
@@ -394,3 +392,31 @@ def test_one_progress_bar(data, capsys):
     assert len(lines) == 1
     last = lines[0].split("\r")[-1]
     assert all(text in last for text in ("training: 100%", "5/5", "loss=", "mature="))
+
+
+class Normed(torch.nn.Module):
+    """Knows how often it was asked in training mode."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm, self.linear = torch.nn.BatchNorm1d(3), torch.nn.Linear(3, 2)
+
+    def forward(self, x):
+        return self.linear(self.norm(x))
+
+
+def test_only_the_training_pass_runs_in_training_mode(data):
+    X, y = (value[:91] for value in data)  # the last mini-batch is a single row
+    net = CounterfactualNet(
+        Normed(),
+        generator=ECCCo(nascent="sign"),
+        constraints=Constraints.free(3),
+        weights=FULL,
+        n_counterfactuals=50,
+        classes=[0, 1],
+        batch_size=30,
+        callbacks__print_log=None,
+        verbose=0,
+    )
+    net.train(X, y, epochs=2)
+    assert net.module_.norm.num_batches_tracked == 2 * 4

@@ -311,6 +311,14 @@ def test_input_sparsity_is_the_l1_norm_of_the_first_layer(case):
         torch.testing.assert_close(parameter.grad, expected)
 
 
+def test_a_frozen_first_layer_has_no_input_sparsity():
+    frozen = torch.nn.Linear(3, 2).requires_grad_(False)
+    module = torch.nn.Sequential(frozen, torch.nn.Linear(2, 2)).to("meta")
+    found = input_sparsity(module, 0.3)
+    assert found.shape == ()
+    assert found.device.type == "meta"
+
+
 def test_a_network_without_matrices_has_no_input_sparsity():
     scale = torch.nn.LayerNorm(3)
     scale(torch.ones(2, 3)).sum().backward()

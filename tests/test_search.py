@@ -493,6 +493,18 @@ def test_a_threshold_is_not_rounded_to_single_precision():
     assert not search(net, rows(1), target, FREE, tau=share + 1e-12).mature.any()
 
 
+@pytest.mark.parametrize("far", [0.0, 1.0, 40.0])
+@pytest.mark.parametrize("epsilon", [0.001, 0.1])
+def test_an_exit_point_is_kept_when_a_search_goes_on(far, epsilon):
+    net, x = network(), (rows(40) + far).float()
+    net, target = net.float(), targets(net.float(), x)
+    options = {"tau": 0.999, "epsilon": epsilon, "nascent": "exit"}
+    whole = search(net, x, target, FREE, max_iter=6, **options)
+    first = search(net, x, target, FREE, max_iter=2, **options)
+    then = search(net, x, target, FREE, max_iter=4, start=first, **options)
+    assert torch.equal(then.nascent, whole.nascent)
+
+
 # -- whole categories ------------------------------------------------------------------
 
 

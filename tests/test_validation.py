@@ -124,6 +124,26 @@ def test_modules_are_tried_without_a_trace():
     check_module(nn.Linear(3, 2).double(), 3, 2)
 
 
+class Constant(nn.Linear):
+    """Adds a tensor that is no buffer, and so keeps its type."""
+
+    def __init__(self):
+        super().__init__(3, 2)
+        self.matrix = torch.eye(2)
+
+    def forward(self, x):
+        return super().forward(x) @ self.matrix
+
+
+def test_modules_must_work_in_double_precision():
+    with pytest.raises(ValueError, match="constant tensors as buffers. After double"):
+        check_module(Constant(), 3, 2)
+
+
+class Duck:
+    fit = search = None
+
+
 def test_generators_of_a_call():
     assert check_generator("generic") == "generic"
     generator = ECCCo()
@@ -132,6 +152,8 @@ def test_generators_of_a_call():
         check_generator("ecco")
     with pytest.raises(ValueError, match="instance of BaseGenerator. Got 5 instead"):
         check_generator(5)
+    with pytest.raises(ValueError, match="instance of BaseGenerator. Got <"):
+        check_generator(Duck())
     with pytest.raises(ValueError, match="'max_iter' parameter of Generic"):
         check_generator(Generic(max_iter=0))
 

@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
 
+from sklearn_ct._table import take_rows
 from sklearn_ct.metrics._actionability import counterfactual_cost, validity_score
 from sklearn_ct.metrics._plausibility import implausibility_distance, mmd_distance
 from sklearn_ct.metrics._robustness import robust_accuracy_score
@@ -44,7 +45,7 @@ class RecourseScorer:
         rows = self._sample(estimator, X)
         if not len(rows):
             return np.nan
-        result = explain(estimator, _take(X, rows), self.target, tau=self.tau)
+        result = explain(estimator, take_rows(X, rows), self.target, tau=self.tau)
         if callable(self.metric):
             return self._mean(np.asarray(self.metric(result), float), result, worst=min)
         if self.metric == "validity":
@@ -276,10 +277,6 @@ def encode(estimator, X):
     """Rows in the standardised input space of an estimator's classifier."""
     classifier, X = to_classifier(estimator, X)
     return classifier.encode(X)
-
-
-def _take(X, rows):
-    return X.iloc[rows] if hasattr(X, "iloc") else X[rows]
 
 
 neg_implausibility_scorer = make_recourse_scorer("implausibility")

@@ -341,9 +341,11 @@ class CounterfactualTrainedClassifier(ClassifierMixin, Trained):
         project : callable, default=None
             ``table -> table`` in the columns and units of ``X``, applied to every
             candidate: features that follow from others (a ratio, an age that rises
-            with the years of employment). It must leave immutable columns alone.
+            with the years of employment). It must leave immutable columns alone, and
+            what it has given as it is.
         margin : float, default=0.0
-            Perturbation of the numbers, in standardised units and in the direction
+            Perturbation of the numbers, in the standardised units of the model (on
+            columns scaled by quantiles: of their normal scores) and in the direction
             that hurts most, under which the answer must stay valid.
         noise : float, default=None
             Standard deviation of Gaussian noise on the numbers, in standardised units.

@@ -195,7 +195,7 @@ class Counterfactuals:
         one = self[i]
         if len(one) != 1:
             raise ValueError("describe takes the number of a single row.")
-        label, share = one.target[0], one.probability[0]
+        label, share = one.target.tolist()[0], one.probability[0]
         if one.status[0] == "already":
             return f"Nothing to change: already predicted {label!r} ({share:.2f})."
         if one.status[0] == "infeasible":

@@ -70,7 +70,7 @@ def explain_table(
     """
     codec = model.codec
     n = len(X)
-    _check_options(n_counterfactuals, max_changes, tau, effort, margin, noise)
+    _check_options(n_counterfactuals, max_changes, tau, effort, project, margin, noise)
     call = Rules.parse(codec, mutability, domain, n_rows=n)
     rules = rules.narrow(call, codec)
     factual = codec.read(X)
@@ -305,12 +305,15 @@ def _costs(feature_costs, codec):
                 f"zero or greater. Got {weight!r} instead."
             )
         block = isinstance(column, tuple) and column not in codec.names_
-        for part in column if block else (column,):
-            costs[codec.variable_of(part)] = weight
+        try:
+            for part in column if block else (column,):
+                costs[codec.variable_of(part)] = weight
+        except ValueError as error:
+            raise ValueError(f"In the 'feature_costs' parameter: {error}") from None
     return costs
 
 
-def _check_options(n_counterfactuals, max_changes, tau, effort, margin, noise):
+def _check_options(n_counterfactuals, max_changes, tau, effort, project, margin, noise):
     def whole(value):
         return isinstance(value, Integral) and not isinstance(value, bool)
 
@@ -333,6 +336,11 @@ def _check_options(n_counterfactuals, max_changes, tau, effort, margin, noise):
         raise ValueError(
             "The 'effort' parameter of explain must be 'full' or 'walk'. "
             f"Got {effort!r} instead."
+        )
+    if project is not None and not callable(project):
+        raise ValueError(
+            "The 'project' parameter of explain must be None or a function of a table. "
+            f"Got {project!r} instead."
         )
     if not isinstance(margin, Real) or not 0 <= margin < np.inf:
         raise ValueError(

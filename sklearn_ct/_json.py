@@ -82,8 +82,10 @@ def load(text):
         array = head["container"] == "array"
         fields[f"{name}s"] = table.to_numpy() if array else table
     for name in (*PER_ROW, "invalidation_rate"):
-        if not rows or name in rows[0]:
+        if name in PER_ROW or (rows and name in rows[0]):
             fields[name] = _array([row[name] for row in rows])
+    for name in () if rows else ("target", "status", "reason"):
+        fields[name] = fields[name].astype(object)
     fields["_features"] = [
         (
             tuple(f["name"]) if isinstance(f["name"], list) else f["name"],
@@ -133,7 +135,8 @@ def _array(values):
     ):
         whole = all(isinstance(v, int) for v in values)
         return np.array(values, dtype=int if whole and values else float)
-    return np.array(values, dtype=object)
+    truths = all(isinstance(v, bool) for v in values)
+    return np.array(values, dtype=bool if truths else object)
 
 
 def _plain(value):

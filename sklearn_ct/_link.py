@@ -44,16 +44,23 @@ class Link:
             return values
         before = self.codec.write(values, self.X, rows, self.factual[rows])
         after = self.project(before.copy())
-        same = getattr(after, "shape", None) == before.shape
+        same = is_frame(after) == is_frame(before)
+        same &= getattr(after, "shape", None) == before.shape
         if not same or column_names(after) != column_names(before):
             raise ValueError(
                 "The 'project' parameter must return a table with the rows and columns "
-                f"that it was given, shape {before.shape}. Got "
-                f"{getattr(after, 'shape', type(after).__name__)} instead."
+                f"that it was given, a {type(before).__name__} of shape "
+                f"{before.shape}. Got {type(after).__name__} of shape "
+                f"{getattr(after, 'shape', None)} instead."
             )
         if is_frame(before):
             after = after.set_axis(before.index, axis=0)
-        linked = self.codec.read(after)
+        try:
+            linked = self.codec.read(after)
+        except ValueError as error:
+            raise ValueError(
+                f"The 'project' parameter must return cells as in X. {error}"
+            ) from error
         frozen = ~self.rules.rise & ~self.rules.fall
         frozen = np.broadcast_to(frozen, self.factual.shape)[rows]
         broken = (frozen & (linked != values)).any(axis=0)

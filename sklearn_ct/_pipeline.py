@@ -111,7 +111,7 @@ def _parts(estimator):
     if hasattr(estimator, "best_estimator_"):
         return _parts(estimator.best_estimator_)
     if hasattr(estimator, "refit"):
-        check_is_fitted(estimator, "cv_results_")
+        check_is_fitted(estimator)
     if not isinstance(estimator, Pipeline):
         return [], estimator
     steps = [

@@ -9,6 +9,7 @@ import torch
 from sklearn.metrics.pairwise import manhattan_distances
 
 from sklearn_ct._edits import PLAUSIBILITY, QUICK, THOROUGH, Edits, search_edits
+from sklearn_ct._reasons import why
 
 # A target must lead by this much in logits: rounding errors must not flip it back.
 MARGIN = 1e-9
@@ -18,7 +19,7 @@ BISECTIONS = 10
 NEAREST_ROWS = 20
 PAIRS = 50_000  # rows evaluated at a time, for bounded memory
 LONGER_STEPS = (1.0, 4.0)
-SURE = (0.6, 0.7, 0.8, 0.9, 0.95, 0.99)  # probabilities tried for a margin
+SURE = (0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.99)
 
 
 @dataclass(frozen=True)
@@ -66,20 +67,26 @@ def find(model, bounds, target, options, references, rows):
     answers = Answers(
         values=bounds.factual.copy(),
         status=np.full(len(target), "infeasible", dtype=object),
-        reason=_why(model.codec, bounds),
+        reason=why(model.codec, bounds, options.max_changes),
     )
     left = np.flatnonzero(~bounds.conflict.any(axis=1))
     # First with the probability asked for; what is left, with being predicted at all.
-    floors = (options.tau, 0.0) if options.effort == "full" else (0.0,)
+    full = options.effort == "full"
+    floors = [(options.tau, True), (0.0, True)] if full else [(0.0, False)]
     if options.margin:
-        # A greater probability is farther from the boundary.
-        floors = sorted({options.tau, *SURE} - {p for p in SURE if p < options.tau})
-    for floor in floors:
+        # A greater probability is farther from the boundary: the least that is enough.
+        surer = (options.tau, *(p for p in SURE if p > options.tau))
+        floors = [(p, False) for p in surer] + [(options.tau, True)] * full
+    for floor, may_fall_back in floors:
         if len(left):
             part = bounds.take(left)
-            task = _Task(model, part, target[left], options, floor, rows[left])
-            values, status = task.run(references)
+            asked = options if may_fall_back else replace(options, margin=0.0)
+            task = _Task(model, part, target[left], asked, floor, rows[left])
+            values, status = task.run(references, may_fall_back)
             found = status != "infeasible"
+            if options.margin:
+                task.options = options
+                found &= task.check(values)
             answers.status[left] = status
             answers.values[left[found]] = values[found]
             answers.reason[left[found]] = ""
@@ -116,7 +123,7 @@ class _Task:
         """Codes of the factuals, (n, d)."""
         return self.codec.embed(self.bounds.factual)
 
-    def run(self, references):
+    def run(self, references, may_fall_back):
         """Values and statuses of all rows."""
         values, found = self.walk()
         if self.options.effort == "full":
@@ -126,7 +133,8 @@ class _Task:
             self.edit(values, found, references, THOROUGH, only_missing=True)
         status = np.where(found, "valid", "infeasible").astype(object)
         if self.options.effort == "full":
-            self.fall_back(values, found, references)
+            if may_fall_back:
+                self.fall_back(values, found, references)
             status[found & (status == "infeasible")] = "fallback"
             self.sparsify(values, found)
             self.pull_back(values, found)
@@ -136,7 +144,7 @@ class _Task:
             status[~found] = "infeasible"
         return values, status
 
-    def lead(self, logits, rows):
+    def lead(self, logits, rows, floor=None):
         """Lead of the target in logits less what is asked; positive where reached.
 
         Parameters
@@ -144,13 +152,16 @@ class _Task:
         logits : Tensor of shape (s, K)
         rows : ndarray of shape (s,)
             The row of the task that each belongs to.
+        floor : float, optional
+            The probability asked for; 0: to be predicted. Default: the task's.
         """
+        floor = self.floor if floor is None else floor
         target = torch.as_tensor(self.target[rows], device=logits.device).unsqueeze(1)
         others = logits.scatter(1, target, -torch.inf)
         own = logits.gather(1, target).squeeze(1)
         lead = own - others.amax(1)
-        if self.floor > 0:
-            asked = np.log(self.floor) - np.log1p(-self.floor)
+        if floor > 0:
+            asked = np.log(floor) - np.log1p(-floor)
             lead = torch.minimum(lead, own - others.logsumexp(1) - asked)
         return lead - MARGIN
 
@@ -167,17 +178,19 @@ class _Task:
         if self.options.link is not None:
             ok &= self.bounds.take(rows).holds(values, self.codec)
         if self.options.margin and ok.any():
-            ok[ok] = self.margins(self.perturb(codes[ok], rows[ok]), rows[ok]) > 0
+            ok[ok] = self.withstands(codes[ok], rows[ok])
         return ok
 
-    def perturb(self, codes, rows):
-        """Move the numbers by the margin, in the direction that hurts most."""
+    def withstands(self, codes, rows):
+        """Whether the target stays when all numbers move by the margin, at worst."""
         with torch.enable_grad():
             z = self.model.tensor(codes).requires_grad_()
             lead = self.lead(self.model.module(z), rows)
             (slope,) = torch.autograd.grad(lead.sum(), z)
         numbers = self.codec.groups_ < 0
-        return codes - self.options.margin * np.sign(slope.cpu().numpy()) * numbers
+        moved = codes - self.options.margin * np.sign(slope.cpu().numpy()) * numbers
+        logits = torch.from_numpy(self.model.logits_of(moved))
+        return (self.lead(logits, rows, floor=0.0) > 0).numpy()
 
     def settle(self, values):
         """Nearest values that are real, allowed and linked as they must be."""
@@ -372,29 +385,3 @@ class _Task:
 def cost_parts(codec, codes, home, options):
     """Cost of each variable, of codes of answers and factuals, (n, n_variables)."""
     return codec.collect(np.abs(codes - home)) * options.cost
-
-
-def _why(codec, bounds):
-    """Give a sentence for each row, should none be found."""
-    names = np.array([str(v.name) for v in codec.variables_], dtype=object)
-    reasons = np.empty(len(bounds.factual), dtype=object)
-    conflict, frozen = bounds.conflict, bounds.frozen
-    # Few patterns occur among many rows: one sentence for each pattern.
-    patterns, which = np.unique(
-        np.hstack([conflict, frozen]), axis=0, return_inverse=True
-    )
-    v = len(names)
-    for k, pattern in enumerate(patterns):
-        if pattern[:v].any():
-            text = (
-                f"{', '.join(names[pattern[:v]])} would have to change to lie in its "
-                "domain, but may not"
-            )
-        elif pattern[v:].all():
-            text = "no feature may change"
-        else:
-            free = names[~pattern[v:]]
-            shown = ", ".join(free[:5]) + (", ..." if len(free) > 5 else "")
-            text = f"no valid change of {shown} was found within the constraints"
-        reasons[which.ravel() == k] = text
-    return reasons

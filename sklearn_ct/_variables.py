@@ -1,5 +1,6 @@
 """What the user's columns are: numbers, categories, one-hot blocks."""
 
+import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,6 +9,7 @@ import pandas as pd
 from sklearn_ct._table import column_names, is_frame, take_column
 
 MAX_DECIMALS = 4
+MANY_WORDS = 50  # different words that may be categories in a small table
 MANY = 20  # rows that are enough to tell an imputed value
 
 
@@ -100,8 +102,9 @@ class Variable:
 
     @property
     def _number_type(self):
-        # pandas' nullable types name the numpy type that they hold.
-        return getattr(self.dtype, "numpy_dtype", self.dtype)
+        # pandas' nullable types name the numpy type that they hold, and sparse ones.
+        held = getattr(self.dtype, "subtype", self.dtype)
+        return getattr(held, "numpy_dtype", held)
 
     @property
     def _is_float(self):
@@ -143,7 +146,10 @@ def layout(X, chosen, position):
     elif isinstance(chosen, str):
         categories = one_hot_blocks(X, every)
         inside = {j for block in categories for j in block}
-        categories += [(j,) for j in every if j not in inside and is_category(X, j)]
+        words = [j for j in every if j not in inside and is_category(X, j)]
+        for j in words:
+            warn_of_many(take_column(X, j))
+        categories += [(j,) for j in words]
     else:
         categories = [_listed(X, entry, position) for entry in chosen]
     inside = [j for columns in categories for j in columns]
@@ -226,6 +232,22 @@ def is_category(X, j):
     if pd.api.types.is_numeric_dtype(dtype):
         return False
     return pd.api.types.infer_dtype(X.iloc[:, j], skipna=True) in ("string", "boolean")
+
+
+def warn_of_many(column):
+    """Warn where a column of text holds numbers or identifiers rather than words."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return
+    count = column.nunique()
+    if count > MANY_WORDS and count > len(column) / 10:
+        warnings.warn(
+            f"Column {column.name!r} is text with {count:,} different values in "
+            f"{len(column):,} rows, and each becomes a category. If they are numbers, "
+            "convert them; if they are identifiers, drop the column; if they are "
+            "categories, list it in categorical_features.",
+            UserWarning,
+            stacklevel=2,
+        )
 
 
 def take_block(X, columns):

@@ -412,6 +412,27 @@ def test_json_comes_back(result, clf, asked):
         np.testing.assert_array_equal(mapped.implausibility, one.implausibility)
 
 
+def test_json_of_no_rows(clf, asked):
+    none = clf.explain(asked[:0])
+    again = Counterfactuals.from_json(none.to_json())
+    assert again.invalidation_rate is None
+    for name in ("target", "status", "reason"):
+        assert getattr(again, name).dtype == object
+    assert again.to_json() == none.to_json()
+
+
+def test_labels_in_words_are_plain(loans):
+    X, y = loans
+    for label, other, text in ((1, 0, "1"), (True, False, "True"), ("a", "b", "'a'")):
+        labels = np.array([label if v == "approved" else other for v in y])
+        clf = CounterfactualTrainedClassifier(max_epochs=2, lr=0.02, random_state=0)
+        clf.fit(X, labels)
+        asked = X[clf.predict(X) != label][:1]
+        sentence = clf.explain(asked, label).describe(0)
+        assert f"predict {text} with" in sentence
+        assert "np." not in sentence
+
+
 def test_json_of_truth_values(clf, asked):
     result = clf.explain(asked[:3])
     result = replace(result, target=np.array([False] * len(result)))

@@ -34,6 +34,7 @@ LAYERS = [
         "_invalidation",
         "_json",
         "_model",
+        "_reasons",
         "_scaling",
     ],
     ["losses", "_constraints", "_gradient", "_module"],

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
@@ -56,7 +57,13 @@ def test_links_work_behind_a_pipeline(fitted):
         (lambda f: f.iloc[:, :-1], "rows and columns that it was given"),
         (lambda f: f.iloc[:1], "rows and columns that it was given"),
         (lambda f: f.to_numpy(), "rows and columns that it was given"),
+        (lambda f: f.to_numpy(), r"a DataFrame of shape \(\d+, 12\). Got ndarray"),
         (lambda f: f.assign(age=f.age + 1), "changed the column 'age'"),
+        (
+            lambda f: f.assign(debt=np.nan),
+            "as in X.* NaN in column 'debt'",
+        ),
+        ("share", "'project' parameter of explain must be None or a function"),
     ],
 )
 def test_bad_links(fitted, project, message):
@@ -85,6 +92,30 @@ def test_a_margin_is_withstood(fitted):
         ).mean()
 
     assert flipped(wide) < 0.5 * flipped(plain)
+
+
+def test_a_margin_costs_no_more_than_a_greater_probability(fitted):
+    clf, X = fitted
+    numbers = clf.encoder_.groups_ < 0
+    network = clf.net_.module_
+
+    def withstands(answers):
+        z = torch.tensor(clf.encode(answers.counterfactuals), dtype=torch.float32)
+        target = clf.classes_.tolist().index("approved")
+        lead = lambda z: (p := network(z))[:, target] - p[:, 1 - target]  # noqa: E731
+        z.requires_grad_()
+        (slope,) = torch.autograd.grad(lead(z).sum(), z)
+        with torch.no_grad():
+            return (lead(z - 0.3 * slope.sign() * torch.tensor(numbers)) > 0).numpy()
+
+    wide = clf.explain(X, margin=0.3)
+    assert set(wide.status) <= {"valid", "already"}
+    assert withstands(wide).all()
+    best = np.full(len(X), np.inf)
+    for tau in (0.55, 0.6, 0.7, 0.8, 0.9, 0.95):
+        surer = clf.explain(X, tau=tau)
+        best = np.where(withstands(surer), np.minimum(best, surer.cost), best)
+    assert wide.cost.mean() < 1.05 * best.mean()
 
 
 @pytest.mark.parametrize("margin", [-0.1, np.inf, "much"])

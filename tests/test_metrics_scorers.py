@@ -345,3 +345,8 @@ def test_most_plausible_within(tolerance, accuracy, plausible, chosen):
     assert refit(candidates(accuracy, plausible)) == chosen
     again = pickle.loads(pickle.dumps(refit))
     assert again(candidates(accuracy, plausible)) == chosen
+
+
+def test_most_plausible_within_names_the_scores_it_needs():
+    with pytest.raises(ValueError, match="recourse_scoring.*'mean_test_accuracy'"):
+        most_plausible_within()({"mean_test_score": [0.9]})

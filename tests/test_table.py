@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sklearn_ct import CounterfactualTrainedClassifier
 from sklearn_ct._table import (
     column_names,
     from_polars,
@@ -14,6 +15,7 @@ from sklearn_ct._table import (
     take_rows,
     to_polars,
 )
+from sklearn_ct.datasets import make_loan_applications
 
 
 def test_arrays_have_positions_for_names():
@@ -96,3 +98,17 @@ def test_a_category_that_the_type_does_not_list_is_added():
     frame = pd.DataFrame({"a": pd.Categorical(["x", "x"])})
     put_cells(frame, [1], 0, np.array(["y"], dtype=object))
     assert frame["a"].tolist() == ["x", "y"]
+
+
+def test_sparse_columns_stay_sparse():
+    X, y = make_loan_applications(300, random_state=0)
+    sparse = X.astype({"debt": "Sparse[float]", "late_payments": "Sparse[int]"})
+    frames = []
+    for table in (X, sparse):
+        clf = CounterfactualTrainedClassifier(max_epochs=2, lr=0.02, random_state=0)
+        asked = table[clf.fit(table, y).predict(table) == "rejected"][:20]
+        result = clf.explain(asked)
+        assert result.counterfactuals.dtypes.equals(table.dtypes)
+        assert set(result.changes()["feature"]) & {"debt", "late_payments"}
+        frames.append(result.counterfactuals.astype(X.dtypes))
+    pd.testing.assert_frame_equal(*frames)

@@ -1,11 +1,14 @@
 """What columns are taken for, and how their numbers are rounded."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sklearn_ct._encoding import TabularEncoder
 from sklearn_ct._variables import (
     Variable,
     block_codes,
@@ -278,3 +281,15 @@ def test_an_imputed_mean_does_not_make_whole_numbers_real():
     assert decimals_of(whole, np.dtype(float)) == 0
     assert decimals_of(np.r_[np.arange(30.0), 14.53], np.dtype(float)) == 2
     assert decimals_of(np.r_[0.0, 1.0, 14.53, 14.53], np.dtype(float)) == 2
+
+
+def test_text_that_holds_no_words_is_warned_of():
+    rng = np.random.default_rng(0)
+    numbers = pd.DataFrame({"income": rng.integers(1000, 9000, 300).astype(str)})
+    with pytest.warns(UserWarning, match=r"'income' is text with \d+ different values"):
+        TabularEncoder().fit(numbers)
+    words = pd.DataFrame({"job": rng.choice([f"job {i}" for i in range(50)], 300)})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        TabularEncoder().fit(words)
+        TabularEncoder(categorical_features=["income"]).fit(numbers)

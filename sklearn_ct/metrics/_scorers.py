@@ -202,8 +202,17 @@ class MostPlausibleWithin:
 
     def __call__(self, cv_results):
         """Index of the chosen candidate."""
-        accuracy = np.asarray(cv_results["mean_test_accuracy"], dtype=float)
-        plausible = np.asarray(cv_results["mean_test_neg_implausibility"], dtype=float)
+        try:
+            accuracy, plausible = (
+                np.asarray(cv_results[f"mean_test_{name}"], dtype=float)
+                for name in ("accuracy", "neg_implausibility")
+            )
+        except KeyError as error:
+            raise ValueError(
+                "refit=most_plausible_within() needs the scores 'accuracy' and "
+                "'neg_implausibility': give scoring=recourse_scoring(), or a dict with "
+                f"both names. Got no {error}."
+            ) from error
         good = accuracy >= np.nanmax(accuracy) - self.tolerance
         ranked = np.where(good & ~np.isnan(plausible), plausible, -np.inf)
         if np.isinf(ranked).all():
@@ -224,6 +233,17 @@ def most_plausible_within(tolerance=0.01):
     callable
         ``cv_results_ -> index``, for ``refit=`` of a search with
         ``scoring=recourse_scoring()``.
+
+    Raises
+    ------
+    ValueError
+        In the search, if its scores have other names.
+
+    Notes
+    -----
+    As with any callable ``refit``, the search has no ``best_score_``, and its ``score``
+    cannot choose among the scorers: see ``cv_results_`` and ``best_index_``, and score
+    ``best_estimator_``.
 
     Examples
     --------

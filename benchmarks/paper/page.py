@@ -81,9 +81,9 @@ Defaults:
   boundary lies farther from the rows, and the protected cost rises; its gradients are
   small, and 50 steps reach the target less often (Cred). The charge for first-layer
   weights takes back a part.
-- On Cred and GMSC validity is lost in rounding, too: a walk ends at its threshold, and
-  whole numbers (states of payment, counts), which lie far apart after quantile scaling,
-  carry rows back when they are rounded. `explain` goes on where the walk ends, see
+- Whole numbers (states of payment, counts) lie far apart after quantile scaling. So a
+  walk ends where the rounded row reaches its threshold, and what fails on Cred has not
+  come far enough in 50 steps; `explain` goes on where the walk ends, see
   [recourse](recourse.md). On Circ, protected, some rows have no counterfactual at all.
 - IP* at length scale 0.5 compares numbers near zero in many dimensions, where a few
   rows decide (Adult: 0.02 against 0.004); the median length scale tells the sets apart.

@@ -57,6 +57,19 @@ class LogProbability(nn.Module):
         return p.clamp_min(torch.finfo(p.dtype).tiny).log()
 
 
+class Shifted(nn.Module):
+    """Logits with a constant added to each class."""
+
+    shift: Tensor
+
+    def __init__(self, shift: Tensor) -> None:  # (K,)
+        super().__init__()
+        self.register_buffer("shift", shift)
+
+    def forward(self, logits: Tensor) -> Tensor:  # (n, K) -> (n, K)
+        return logits + self.shift
+
+
 class TwoLogits(nn.Module):
     """Logits of two classes from that of the second alone: its halves."""
 

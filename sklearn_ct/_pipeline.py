@@ -7,6 +7,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ct._classifier import CounterfactualTrainedClassifier
+from sklearn_ct._cutoff import THRESHOLDED, Cutoff
 from sklearn_ct._explain import explain_table
 from sklearn_ct._inversion import type_name
 from sklearn_ct._model import Model
@@ -22,8 +23,9 @@ def explain(estimator, X, target=None, **options):
     Parameters
     ----------
     estimator : estimator
-        A fitted `CounterfactualTrainedClassifier`, a `Pipeline` that ends in one, or a
-        fitted search object (`GridSearchCV`, ...) of either.
+        A fitted `CounterfactualTrainedClassifier`, a `Pipeline` that ends in one, a
+        fitted search object (`GridSearchCV`, ...) of either, or one of these with
+        another threshold (`FixedThresholdClassifier`, `TunedThresholdClassifierCV`).
     X : DataFrame or array-like of shape (n_samples, n_features)
         The rows asked about, as the estimator's `predict` takes them.
     target : label or array-like of shape (n_samples,), default=None
@@ -53,6 +55,10 @@ def explain(estimator, X, target=None, **options):
     `FunctionTransformer` with an inverse, PCA, selectors, and whatever else has an
     ``inverse_transform``. Columns that a step drops stay as they are.
 
+    With another threshold ``t`` than a half, the odds that ``tau`` asks for count from
+    there: ``tau=0.5`` is the threshold itself. ``probability`` is that of
+    `predict_proba`.
+
     Examples
     --------
     >>> from sklearn.pipeline import make_pipeline
@@ -64,14 +70,23 @@ def explain(estimator, X, target=None, **options):
     >>> explain(pipeline, X[:3], 1 - pipeline.predict(X[:3]))
     <Counterfactuals of 3 rows: 3 valid>
     """
-    steps, last = _parts(estimator)
+    steps, last, cutoff = _parts(estimator)
     if not isinstance(last, CounterfactualTrainedClassifier):
         raise TypeError(
             "explain takes a fitted CounterfactualTrainedClassifier, a Pipeline that "
-            "ends in one, or a search object that was refitted to one of them. "
-            f"Got {type_name(estimator)} instead."
+            "ends in one, or a search object that was refitted to one of them, also "
+            f"with another threshold. Got {type_name(estimator)} instead."
         )
     check_is_fitted(last)
+    predict_proba = estimator.predict_proba
+    if cutoff is not None:
+        last, predict_proba = cutoff.apply(last), cutoff.shift(predict_proba)
+    explained = _explain(steps, last, predict_proba, X, target, options)
+    return explained if cutoff is None else cutoff.unshift(explained, last.classes_)
+
+
+def _explain(steps, last, predict_proba, X, target, options):
+    """Explain the rows of a classifier and the steps in front of it."""
     if not steps:
         return last.explain(X, target, **options)
     # The same arguments, defaults and errors as the method.
@@ -86,7 +101,7 @@ def explain(estimator, X, target=None, **options):
     if table.ndim != 2:
         raise ValueError(f"Expected 2D array, got {table.ndim}D array instead.")
     if len(table):
-        estimator.predict_proba(table[:1])  # the pipeline's own checks of its input
+        predict_proba(table[:1])  # the pipeline's own checks of its input
     codec = PipelineCodec(steps, last, table)
     if arguments["tau"] is None:
         arguments["tau"] = last.tau
@@ -94,7 +109,7 @@ def explain(estimator, X, target=None, **options):
     result = explain_table(
         table,
         model=Model.of(last.net_.module_, codec),
-        predict_proba=estimator.predict_proba,
+        predict_proba=predict_proba,
         classes=last.classes_,
         rules=codec.rules,
         references=codec.references,
@@ -107,17 +122,21 @@ def explain(estimator, X, target=None, **options):
 
 
 def _parts(estimator):
-    """Split into the steps that do something and the estimator at the end."""
+    """Split into the steps that do something, the estimator at the end, its cutoff."""
+    if isinstance(estimator, THRESHOLDED):
+        check_is_fitted(estimator)
+        # What is outside decides, whatever is inside.
+        return *_parts(estimator.estimator_)[:2], Cutoff.of(estimator)
     if hasattr(estimator, "best_estimator_"):
         return _parts(estimator.best_estimator_)
     if hasattr(estimator, "refit"):
         check_is_fitted(estimator)
     if not isinstance(estimator, Pipeline):
-        return [], estimator
+        return [], estimator, None
     steps = [
         (name, step)
         for name, step in estimator.steps[:-1]
         if step is not None and not isinstance(step, str)
     ]
-    more, last = _parts(estimator.steps[-1][1])
-    return steps + more, last
+    more, last, cutoff = _parts(estimator.steps[-1][1])
+    return steps + more, last, cutoff

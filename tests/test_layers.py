@@ -21,7 +21,7 @@ LAYERS = [
     ["_parameters"],
     ["_pretrained", "_validation"],
     ["_recourse", "_rules", "_inversion", "_counterfactuals"],
-    ["_bounds", "_edits", "_encoding", "_net", "generators"],
+    ["_bounds", "_cutoff", "_edits", "_encoding", "_net", "generators"],
     ["_base", "_batches", "_generate"],
     ["metrics._attribution", "metrics._neighbors", "metrics._violations"],
     ["_objective", "_search", "_vae", "_variables", "_link"],

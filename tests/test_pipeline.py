@@ -14,7 +14,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.feature_selection import SelectKBest, VarianceThreshold
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV, TunedThresholdClassifierCV
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
@@ -884,13 +884,3 @@ def test_rare_categories_have_their_codes_too():
     codec = PipelineCodec(pipeline.steps[:-1], pipeline[-1], X)
     every = pd.DataFrame({"label": labels, "x": 0.0})
     np.testing.assert_allclose(codec.embed(codec.read(every)), codec.encode(every))
-
-
-def test_objects_that_are_no_search_are_refused_by_their_name(loans):
-    X, y = loans
-    clf = CounterfactualTrainedClassifier(max_epochs=1, random_state=0)
-    tuned = TunedThresholdClassifierCV(clf, cv=2, random_state=0)
-    with pytest.raises(NotFittedError):
-        explain(tuned, X)
-    with pytest.raises(TypeError, match="Got TunedThresholdClassifierCV instead"):
-        explain(tuned.fit(X, y), X)

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 
+NUMBERS = {int, float, type(None)}
 # One value for each row, under the same name in the text and in the object.
 PER_ROW = (
     "query",
@@ -84,8 +85,9 @@ def load(text):
     for name in (*PER_ROW, "invalidation_rate"):
         if name in PER_ROW or (rows and name in rows[0]):
             fields[name] = _array([row[name] for row in rows])
-    for name in () if rows else ("target", "status", "reason"):
-        fields[name] = fields[name].astype(object)
+    if not rows:
+        texts = ("target", "status", "reason")
+        fields |= {name: np.empty(0, dtype=object) for name in texts}
     fields["_features"] = [
         (
             tuple(f["name"]) if isinstance(f["name"], list) else f["name"],
@@ -128,15 +130,11 @@ def _typed(cells, column):
 
 
 def _array(values):
-    """Numbers as numbers, missing ones as NaN; the rest as objects."""
-    if all(
-        v is None or (isinstance(v, int | float) and not isinstance(v, bool))
-        for v in values
-    ):
-        whole = all(isinstance(v, int) for v in values)
-        return np.array(values, dtype=int if whole and values else float)
-    truths = all(isinstance(v, bool) for v in values)
-    return np.array(values, dtype=bool if truths else object)
+    """Numbers and truth values as such, missing numbers as NaN; others as objects."""
+    kinds = {type(v) for v in values}
+    if kinds in ({int}, {bool}):
+        return np.array(values)
+    return np.array(values, dtype=float if kinds <= NUMBERS else object)
 
 
 def _plain(value):

@@ -84,7 +84,7 @@ def find(model, bounds, target, options, references, rows):
             task = _Task(model, part, target[left], asked, floor, rows[left])
             values, status = task.run(references, may_fall_back)
             found = status != "infeasible"
-            if options.margin:
+            if asked.margin < options.margin:
                 task.options = options
                 found &= task.check(values)
             answers.status[left] = status

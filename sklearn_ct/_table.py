@@ -67,7 +67,8 @@ def put_cells(table, rows, position, cells):
         return
     column = table.iloc[:, position].copy()
     dtype = column.dtype
-    if isinstance(dtype, pd.SparseDtype):  # takes no assignment
+    sparse = isinstance(dtype, pd.SparseDtype)
+    if sparse:  # takes no assignment
         column = column.sparse.to_dense()
     if pd.api.types.is_numeric_dtype(column.dtype):
         cells = pd.array(cells).astype(column.dtype)
@@ -76,5 +77,4 @@ def put_cells(table, rows, position, cells):
         new = [c for c in pd.unique(cells) if c not in column.dtype.categories]
         column = column.cat.add_categories(new) if new else column
     column.iloc[rows] = cells
-    sparse = isinstance(dtype, pd.SparseDtype)
     table.isetitem(position, column.astype(dtype) if sparse else column)

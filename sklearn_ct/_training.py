@@ -11,9 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 
-from sklearn_ct._compat import (
-    check_partial_fit_first_call,
-)
+from sklearn_ct._compat import check_partial_fit_first_call
 from sklearn_ct._encoding import TabularEncoder
 from sklearn_ct._module import MLP
 from sklearn_ct._net import (

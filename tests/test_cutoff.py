@@ -29,19 +29,13 @@ def clf():
 
 
 def in_front(clf):
-    logarithm = FunctionTransformer(np.log1p, np.expm1, check_inverse=False)
-    columns = ["income", "debt"]
-
-    def apply(X, function):
-        return X.assign(**{c: function.transform(X[[c]]).iloc[:, 0] for c in columns})
+    def there(X):
+        return X.assign(income=np.log1p(X["income"]), debt=np.log1p(X["debt"]))
 
     def back(X):
-        return X.assign(**{c: np.expm1(X[c]) for c in columns})
+        return X.assign(income=np.expm1(X["income"]), debt=np.expm1(X["debt"]))
 
-    return make_pipeline(
-        FunctionTransformer(lambda X: apply(X, logarithm), back, check_inverse=False),
-        clf,
-    )
+    return make_pipeline(FunctionTransformer(there, back, check_inverse=False), clf)
 
 
 def check(model, X, target, **options):

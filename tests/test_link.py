@@ -97,12 +97,14 @@ def test_a_margin_is_withstood(fitted):
 def test_a_margin_costs_no_more_than_a_greater_probability(fitted):
     clf, X = fitted
     numbers = clf.encoder_.groups_ < 0
-    network = clf.net_.module_
+    target = clf.classes_.tolist().index("approved")
+
+    def lead(z):
+        logits = clf.net_.module_(z)
+        return logits[:, target] - logits[:, 1 - target]
 
     def withstands(answers):
         z = torch.tensor(clf.encode(answers.counterfactuals), dtype=torch.float32)
-        target = clf.classes_.tolist().index("approved")
-        lead = lambda z: (p := network(z))[:, target] - p[:, 1 - target]  # noqa: E731
         z.requires_grad_()
         (slope,) = torch.autograd.grad(lead(z).sum(), z)
         with torch.no_grad():

@@ -86,7 +86,7 @@ Defaults:
   come far enough in 50 steps; `explain` goes on where the walk ends, see
   [recourse](recourse.md). On Circ, protected, some rows have no counterfactual at all.
 - IP* at length scale 0.5 compares numbers near zero in many dimensions, where a few
-  rows decide (Adult: 0.02 against 0.004); the median length scale tells the sets apart.
+  rows decide (Adult); the median length scale tells the sets apart.
 - Counterfactuals of a robust model on Adult gather in the middle of the class: that is
   good for IP, a mean distance to all rows, and bad for IP* at length scale 0.5.
 - Sensitivity of two features is a mean of heavy tails; on Moon that of both models is

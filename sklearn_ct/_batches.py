@@ -36,6 +36,10 @@ class Epoch(Batches):
             bank = Bank(self.net.generate(self.X, self.y), weights, n_classes)
             self.net.bank_, chunks = bank, bank.chunks(len(self))
         order = torch.randperm(len(self.X), generator=self.net.draw_).to(self.X.device)
-        for rows, chunk in zip(order.split(self.batch_size), chunks, strict=True):
-            weight = None if self.sample_weight is None else self.sample_weight[rows]
-            yield self.X[rows], (self.y[rows], weight, chunk)
+        rows = order.split(self.batch_size)
+        labels = self.y[order].split(self.batch_size)
+        weights = [None] * len(self)
+        if self.sample_weight is not None:
+            weights = self.sample_weight[order].split(self.batch_size)
+        for part, *rest in zip(rows, labels, weights, chunks, strict=True):
+            yield self.X[part], tuple(rest)

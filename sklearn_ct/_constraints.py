@@ -173,35 +173,45 @@ class Constraints:
         return self.is_group & (self.rise | self.fall)
 
     @cached_property
-    def _closed(self) -> Tensor | None:  # (1|n, d)
-        """Categories that are not allowed, if any are not."""
+    def _ceiling(self) -> Tensor | None:  # (1|n, d)
+        """Lowest of values for categories that are not allowed, if any are not."""
         closed = self.is_group & (self.upper <= 0)
-        return closed if bool(closed.any()) else None
+        ceiling = torch.where(closed, -HUGE, torch.inf).to(self.upper)
+        return ceiling if bool(closed.any()) else None
 
     def _to_simplex(self, x: Tensor, old: Tensor) -> Tensor:
         # Michelot's algorithm for all groups at once: drop the columns that the shift
         # makes negative until none is left to drop. The shift for any columns is no
         # larger than the last one; those of the old state leave few columns to drop.
-        lowest, highest = x.aminmax()
+        lowest, highest = (x * self._inside).aminmax()
         if not bool((lowest >= -FAR) & (highest <= FAR)):
             x = self._nearer(x.clamp(-HUGE, HUGE))
-        if self._closed is not None:
-            x = torch.where(self._closed, -HUGE, x)
+        if self._ceiling is not None:
+            x = torch.minimum(x, self._ceiling)
         kept = _above(old, 0.0, like=x)
-        rows, part, shift = torch.arange(len(x), device=x.device), x, None
+        count = self._thin @ kept.T  # (n_groups, n)
+        shift = self._shift(x, kept, count)
+        keep = _above(x, shift, like=x)
+        left = self._thin @ keep.T
+        if torch.equal(left, count) and not bool(((keep - kept) * self._inside).any()):
+            return x - shift
+        rows, part = None, x
         while True:
-            partial = self._shift(part, kept)
-            keep = _above(part, partial, like=part)
-            if shift is None:
+            kept, count = keep, left
+            partial = self._shift(part, kept, count)
+            keep = _above(part, partial, like=part).mul_(kept)
+            left = self._thin @ keep.T
+            if rows is None:
                 shift = partial
             else:
                 shift.index_copy_(0, rows, partial)
-                keep.mul_(kept)
-            # Counting by a product: ten times faster than by any(1).
-            changed = ((kept - keep).square_() @ self._inside).nonzero().squeeze(1)
+            changed = (count - left).sum(0).nonzero().squeeze(1)
             if len(changed) == 0:
                 return x - shift
-            rows, part, kept = rows[changed], part[changed], keep[changed]
+            # Going on with all rows is cheaper than picking most of them.
+            if 2 * len(changed) <= len(part):
+                rows = changed if rows is None else rows[changed]
+                part, keep, left = part[changed], keep[changed], left[:, changed]
 
     def _nearer(self, x: Tensor) -> Tensor:
         # Subtracts the largest value of a group in rows with far ones.
@@ -209,12 +219,11 @@ class Constraints:
         far = torch.where(is_open, x, 0.0).abs().amax(1, keepdim=True) > FAR
         return torch.where(far & is_open, x - self._largest(x, is_open), x)
 
-    def _shift(self, x: Tensor, kept: Tensor) -> Tensor:  # (n, d)
-        # What to take from the columns kept of each group so that they sum to 1; 0 for
-        # numbers. Thin products are faster with the long side last.
-        count = self._thin @ kept.T  # (n_groups, n)
-        shift = (self._thin @ (kept * x).T - 1) / count.clamp(min=1)
-        return torch.where(count > 0, shift, -HUGE).T @ self._thin
+    def _shift(self, x: Tensor, kept: Tensor, count: Tensor) -> Tensor:  # (n, d)
+        # What to take from the columns kept of each group, so many, that they sum to 1;
+        # 0 for numbers. Thin products are faster with the long side last.
+        shift = (self._thin @ (kept * x).T).sub_(1).div_(count.clamp(min=1 / HUGE))
+        return shift.T @ self._thin
 
     @cached_property
     def _inside(self) -> Tensor:  # (d,)
@@ -238,12 +247,8 @@ class Constraints:
         """
         if not self.has_groups:
             return x
-        whole = x.clone()
-        for columns in self._columns:
-            part = x[:, columns]
-            first = part.argmax(1, keepdim=True)
-            whole[:, columns] = torch.zeros_like(part).scatter_(1, first, 1.0)
-        return whole
+        largest = [columns[x[:, columns].argmax(1)] for columns in self._columns]
+        return (x * ~self.is_group).scatter_(1, torch.stack(largest, 1), 1.0)
 
     def _largest(self, x: Tensor, columns: Tensor) -> Tensor:  # (n, d)
         # The largest of those columns of each group, in each column of the group.

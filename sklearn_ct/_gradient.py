@@ -25,7 +25,7 @@ SLOPES: dict[type[nn.Module], Callable[..., Tensor]] = {
 }
 
 
-def logits_and_back(module: nn.Module) -> Callable[[Tensor], tuple[Tensor, Back]]:
+def logits_and_back(module: nn.Module) -> "Ask":
     """Prepare a module for being asked about many inputs, one after the other.
 
     Parameters
@@ -35,11 +35,12 @@ def logits_and_back(module: nn.Module) -> Callable[[Tensor], tuple[Tensor, Back]
 
     Returns
     -------
-    callable
-        ``x -> logits, back``, both without a graph; ``back(v)`` is the gradient of
-        ``sum(v * logits)`` with respect to ``x``. For a stack of linear layers and
-        activations it is written out, which spares the making of a graph at each step
-        and the gradients nobody asks for; for any other module autograd finds it.
+    Ask
+        A callable ``x -> logits, back``, both without a graph; ``back(v)`` is the
+        gradient of ``sum(v * logits)`` with respect to ``x``. For a stack of linear
+        layers and activations it is written out, which spares the making of a graph at
+        each step and the gradients nobody asks for; for any other module autograd finds
+        it, and ``has_modes`` says that its mode may make a difference.
 
     Examples
     --------
@@ -65,13 +66,13 @@ def cross_entropy_slope(probability: Tensor, label: Tensor) -> Tensor:  # (n, K)
     return probability.scatter_add(1, label.unsqueeze(1), minus_one)
 
 
-def signed_step(module: nn.Module, x: Tensor, label: Tensor, epsilon: float) -> Tensor:
+def signed_step(ask: "Ask", x: Tensor, label: Tensor, epsilon: float) -> Tensor:
     """Take the signed gradient step that raises the loss of each row most.
 
     Parameters
     ----------
-    module : Module
-        The network, ``(n, d) -> (n, K)`` logits.
+    ask : Ask
+        The network, from `logits_and_back`.
     x, label : Tensor of shape (n, d), (n,)
         Rows and their true classes.
     epsilon : float
@@ -90,10 +91,10 @@ def signed_step(module: nn.Module, x: Tensor, label: Tensor, epsilon: float) -> 
     Examples
     --------
     >>> label = torch.ones(1, dtype=torch.long)
-    >>> signed_step(nn.Softplus(), torch.zeros(1, 2), label, 0.1)
-    tensor([[ 0.1000, -0.1000]])
+    >>> signed_step(logits_and_back(nn.ReLU()), torch.ones(1, 2), label, 0.1)
+    tensor([[1.1000, 0.9000]])
     """
-    logits, back = logits_and_back(module)(x)
+    logits, back = ask(x)
     slope = back(cross_entropy_slope(softmax(logits), label))
     return torch.add(x, slope.sign(), alpha=epsilon)
 
@@ -120,6 +121,8 @@ def layers_of(module: nn.Module) -> list[nn.Module]:
 class _Stack:
     """Linear layers and activations."""
 
+    has_modes = False
+
     def __init__(self, layers: list[nn.Module]) -> None:
         self.layers = layers
 
@@ -144,6 +147,8 @@ class _Stack:
 class _Graph:
     """Any module, by autograd."""
 
+    has_modes = True
+
     def __init__(self, module: nn.Module) -> None:
         self.module = module
 
@@ -152,3 +157,6 @@ class _Graph:
             x = x.detach().requires_grad_()
             logits = self.module(x)
         return logits.detach(), lambda grad: torch.autograd.grad(logits, x, grad)[0]
+
+
+Ask = _Stack | _Graph

@@ -1,5 +1,6 @@
 """skorch runs the training loop; each epoch gets its bank of counterfactuals."""
 
+import math
 import time
 import warnings
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from tqdm.auto import tqdm
 
 from sklearn_ct._batches import Batches, Epoch
 from sklearn_ct._generate import generate, swap_frozen
-from sklearn_ct._gradient import signed_step
+from sklearn_ct._gradient import logits_and_back, signed_step
 from sklearn_ct._module import LogProbability, TwoLogits
 from sklearn_ct._objective import input_sparsity, objective
 from sklearn_ct.losses import Terms, Weights
@@ -130,7 +131,7 @@ class CounterfactualNet(NeuralNetClassifier):
             self.partial_fit(Dataset(X, y), None, epochs=self.epochs_)
         # Nothing of the rows stays with the net.
         self.bank_ = self.searches_ = self.sample_weight_ = self.train_split = None
-        self.own_, self.logits_ = [], []
+        self.own_, self.logits_, self.ask_ = [], [], None
         return self
 
     def initialize(self):
@@ -164,7 +165,6 @@ class CounterfactualNet(NeuralNetClassifier):
         rows, counterfactual = [X], self.searching
         adv = self.weights.adv if counterfactual and self.signed else 0.0
         if adv:
-            self.module_.eval()
             rows.append(self._attack(X, y))
         if chunk is not None:
             rows.append(chunk.rows)
@@ -174,13 +174,13 @@ class CounterfactualNet(NeuralNetClassifier):
         found = logits.detach()
         loss, clf, attacked, slope = objective(found, y, sample_weight, chunk, adv)
         others = found[(2 if adv else 1) * len(X) :]
-        if torch.isfinite(loss):
+        if math.isfinite(loss.item()):
             logits.backward(slope)
             sparse = torch.zeros_like(clf)
             if counterfactual and self.weights.sparse:
                 sparse = input_sparsity(self.module_, self.weights.sparse)
                 loss = loss + self.weights.sparse * sparse
-            self.own_.append(torch.stack([clf, attacked, sparse]))
+            self.own_ += clf, attacked, sparse
             self.logits_.append(others)
         else:
             self.logits_.append(torch.full_like(others, torch.nan))
@@ -210,7 +210,9 @@ class CounterfactualNet(NeuralNetClassifier):
         return weights._replace(adv=0.0) if self.signed else weights
 
     def _attack(self, X, y):
-        nascent = signed_step(self.network, X, y, self.epsilon)
+        if self.ask_.has_modes:
+            self.module_.eval()
+        nascent = signed_step(self.ask_, X, y, self.epsilon)
         return swap_frozen(
             nascent, X, self.constraints, self.swap_immutable, self.draw_
         )
@@ -219,6 +221,7 @@ class CounterfactualNet(NeuralNetClassifier):
         """Start the epoch's record."""
         super().on_epoch_begin(net, dataset_train, dataset_valid, **kwargs)
         self.bank_, self.own_, self.logits_ = None, [], []
+        self.ask_ = logits_and_back(self.network)
 
     def on_epoch_end(self, net, dataset_train=None, dataset_valid=None, **kwargs):
         """Record the mean of each term."""
@@ -227,7 +230,7 @@ class CounterfactualNet(NeuralNetClassifier):
             Terms._fields, torch.tensor(0.0 if self.own_ else torch.nan)
         )
         if self.own_:
-            own = torch.stack(self.own_).mean(0)
+            own = torch.stack(self.own_).view(-1, 3).mean(0)
             terms |= dict(zip(("clf", "adv", "sparse"), own, strict=True))
         if self.bank_ is not None:
             terms |= self.bank_.terms(torch.cat(self.logits_))

@@ -201,15 +201,18 @@ def objective(
         labels.append(chunk.label)
     weight, expected = torch.cat(weights), torch.cat(labels)
     log_probability = logits.log_softmax(1)
-    entropy = -(weight * expected * log_probability).sum(1)
-    slope = (log_probability.exp() - expected).mul_(weight)
-    loss, clf = entropy.sum(), entropy[:n].sum()
-    if chunk is not None:
-        value = -(chunk.target * logits[own:]).sum(1, keepdim=True)
-        rise = chunk.linear + chunk.square * value
-        slope[own:] -= chunk.target * (rise + chunk.square * value)
-        loss = loss + (rise * value).sum()
+    slope = log_probability.exp().sub_(expected).mul_(weight)
+    entropy = log_probability.mul_(expected).mul_(weight).sum(1).neg_()
+    clf = loss = entropy[:n].sum()
     attacked = entropy[n:own].sum() / adv if adv else torch.zeros_like(clf)
+    if len(entropy) > n:
+        loss = entropy.sum()
+    if chunk is not None:
+        value = (chunk.target * logits[own:]).sum(1, keepdim=True).neg_()
+        curve = chunk.square * value
+        rise = chunk.linear + curve
+        loss = loss + (rise * value).sum()
+        slope[own:].addcmul_(chunk.target, rise.add_(curve), value=-1)
     return Objective(loss, clf, attacked, slope)
 
 

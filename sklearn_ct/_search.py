@@ -198,8 +198,10 @@ def search(
             moved = torch.add(walk.z, move, alpha=-step_size)
             if decode is None:
                 moved = walk.constraints.project(moved, walk.z)
-            if look_every > 1 or walk.mature.any():
+            if look_every > 1:
                 moved = torch.where(walk.mature.unsqueeze(1), walk.z, moved)
+            elif len(rest := walk.mature.nonzero().squeeze(1)):
+                moved.index_copy_(0, rest, walk.z.index_select(0, rest))
             walk.z = moved
             walk.steps = walk.steps + ~walk.mature
         walk.store(paths)
@@ -287,7 +289,8 @@ class _Walk:
         if epsilon > 0 and rule is not None:
             inside = (state - self.x).abs().amax(1) <= epsilon
             if rule == "last":
-                self.nascent = torch.where(inside.unsqueeze(1), state, self.nascent)
+                if bool(inside.any()):
+                    self.nascent = torch.where(inside.unsqueeze(1), state, self.nascent)
             else:
                 exit_ = _exit_point(self.x, self.previous, state, epsilon)
                 point = torch.where(inside.unsqueeze(1), state, exit_)

@@ -156,8 +156,8 @@ class Constraints:
         Tensor of shape (n, d)
         """
         if self._some_one_way:
-            forbidden = ((new > old) & ~self.rise) | ((new < old) & ~self.fall)
-            new = torch.where(forbidden & ~self._moving_group, old, new)
+            down, up = self._reach
+            new = torch.clamp(new, old + down, old + up)
         if self.has_groups and len(new):
             new = self._to_simplex(new, old)
         # Frozen groups keep the factual's values, to the bit: it is both bounds.
@@ -169,8 +169,12 @@ class Constraints:
         return bool((self.rise ^ self.fall).any())
 
     @cached_property
-    def _moving_group(self) -> Tensor:  # (1|n, d)
-        return self.is_group & (self.rise | self.fall)
+    def _reach(self) -> tuple[Tensor, Tensor]:  # (1|n, d) each
+        """How far a step may go down and up; that of a group is not judged by column."""
+        moving_group = self.is_group & (self.rise | self.fall)
+        infinite = torch.full_like(self.lower, torch.inf)
+        up = torch.where(self.rise | moving_group, infinite, 0.0)
+        return -torch.where(self.fall | moving_group, infinite, 0.0), up
 
     @cached_property
     def _ceiling(self) -> Tensor | None:  # (1|n, d)

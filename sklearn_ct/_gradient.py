@@ -125,22 +125,31 @@ class _Stack:
 
     def __init__(self, layers: list[nn.Module]) -> None:
         self.layers = layers
+        # Between linear layers ReLU overwrites what nobody else needs: large tensors
+        # cost more to allocate than to fill.
+        kinds = [type(layer) for layer in layers]
+        self.in_place = [
+            kinds[k - 1 : k + 2] == [nn.Linear, nn.ReLU, nn.Linear]
+            for k in range(len(kinds))
+        ]
 
     @torch.no_grad()
     def __call__(self, x: Tensor) -> tuple[Tensor, Back]:
         states = [x]
-        for layer in self.layers:
-            states.append(layer(states[-1]))
+        for layer, in_place in zip(self.layers, self.in_place, strict=True):
+            states.append(states[-1].relu_() if in_place else layer(states[-1]))
         return states[-1], lambda grad: self._back(states, grad)
 
     @torch.no_grad()
     def _back(self, states: list[Tensor], grad: Tensor) -> Tensor:
         for k in reversed(range(len(self.layers))):
-            layer = self.layers[k]
+            layer, out = self.layers[k], states[k + 1]
             if isinstance(layer, nn.Linear):
                 grad = grad @ layer.weight
+            elif self.in_place[k]:
+                _aten.threshold_backward.grad_input(grad, out, 0, grad_input=grad)
             else:
-                grad = SLOPES[type(layer)](layer, grad, states[k], states[k + 1])
+                grad = SLOPES[type(layer)](layer, grad, states[k], out)
         return grad
 
 

@@ -170,7 +170,7 @@ class Constraints:
 
     @cached_property
     def _reach(self) -> tuple[Tensor, Tensor]:  # (1|n, d) each
-        """How far a step may go down and up; that of a group is not judged by column."""
+        """How far a step may go down and up; a group is not judged by its columns."""
         moving_group = self.is_group & (self.rise | self.fall)
         infinite = torch.full_like(self.lower, torch.inf)
         up = torch.where(self.rise | moving_group, infinite, 0.0)

@@ -60,7 +60,7 @@ def explain_table(
     rules : Rules
         Of the classifier.
     references : dict
-        Values of real rows of each class index.
+        Of `References`: real rows of each class index.
     **options
         As in `CounterfactualTrainedClassifier.explain`.
 
@@ -230,7 +230,7 @@ def _result(
         _features=[(v.name, v.columns) for v in codec.variables_],
         _changed=values != factual,
         _codes=codes,
-        _references={classes[k]: codec.embed(real) for k, real in references.items()},
+        _references={classes[k]: real.codes for k, real in references.items()},
     )
 
 

@@ -12,7 +12,7 @@ from sklearn_ct._explain import explain_table
 from sklearn_ct._inversion import type_name
 from sklearn_ct._model import Model
 from sklearn_ct._pipeline_codec import PipelineCodec
-from sklearn_ct._table import from_polars, is_frame, is_polars, to_polars
+from sklearn_ct._table import dense, from_polars, is_frame, is_polars, to_polars
 
 __all__ = ["explain"]
 
@@ -96,7 +96,7 @@ def _explain(steps, last, predict_proba, X, target, options):
     bound.apply_defaults()
     arguments = dict(bound.arguments)
     del arguments["self"], arguments["X"]
-    table = from_polars(X) if is_polars(X) else X
+    table = from_polars(X) if is_polars(X) else dense(X)
     table = table if is_frame(table) else np.asarray(table)
     if table.ndim != 2:
         raise ValueError(f"Expected 2D array, got {table.ndim}D array instead.")

@@ -6,6 +6,7 @@ import pandas as pd
 from sklearn_ct._encoding import TabularEncoder
 from sklearn_ct._inversion import categories_of, invert, output_columns
 from sklearn_ct._pipeline_rules import outer_rules
+from sklearn_ct._references import References
 from sklearn_ct._table import column_names, is_frame, take_column
 
 # Stands for every category of a column that the pipeline drops.
@@ -42,12 +43,15 @@ class PipelineCodec:
         for _, step in steps[:-1]:
             self._inputs.append(output_columns(step, self._inputs[-1]))
         sizes = {k: len(real) for k, real in classifier._references.items()}
-        stacked = np.vstack(list(classifier._references.values()))
+        stacked = np.vstack([real.values for real in classifier._references.values()])
         background = self._typed(self.invert(self.inner.table(stacked)))
         self.outer = TabularEncoder(numeric_scaling=None).fit(background)
         values = self.outer.read(background)
         ends = np.cumsum(list(sizes.values()))[:-1]
-        self.references = dict(zip(sizes, np.split(values, ends), strict=True))
+        self.references = {
+            k: References(self, real)
+            for k, real in zip(sizes, np.split(values, ends), strict=True)
+        }
         self.variables_ = self.outer.variables_
         self.n_codes_ = self.outer.n_codes_
         self.names_ = self.outer.names_

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from sklearn.metrics.pairwise import manhattan_distances
 
-from sklearn_ct._edits import PLAUSIBILITY, QUICK, THOROUGH, Edits, search_edits
+from sklearn_ct._edits import PLAUSIBILITY, QUICK, THOROUGH, search_edits
 from sklearn_ct._reasons import why
 
 # A target must lead by this much in logits: rounding errors must not flip it back.
@@ -56,7 +56,7 @@ def find(model, bounds, target, options, references, rows):
         Class indices.
     options : Options
     references : dict
-        For each class index, values of real rows of it.
+        Of `References`: for each class index, real rows of it.
     rows : ndarray of shape (n,)
         Their numbers in the call, for ``options.link``.
 
@@ -254,7 +254,7 @@ class _Task:
             if real is None or not len(rows):
                 continue
             part = self.take(rows)
-            edits = Edits.of(self.codec, real, effort)
+            edits = real.edits(effort)
             new, ok = search_edits(part, edits, effort)
             if self.options.link or self.options.margin:
                 new = part.linked(new)
@@ -275,7 +275,7 @@ class _Task:
     def fall_back(self, values, found, references):
         """Take the nearest training row of the class that the rules leave valid."""
         for k in np.unique(self.target[~found]):
-            real = references.get(int(k), self.bounds.factual[:0])
+            real = references.get(int(k), ())
             # The nearest ones first; all of them for the rows that are left.
             for m in sorted({min(NEAREST_ROWS, len(real)), len(real)} - {0}):
                 rows = np.flatnonzero(~found & (self.target == k))
@@ -288,7 +288,7 @@ class _Task:
     def _try_nearest(self, values, found, rows, real, m):
         pairs = self.take(np.repeat(rows, m))
         nearest = self.take(rows).nearest(real)[:, :m]
-        candidates = pairs.settle(real[nearest.ravel()])
+        candidates = pairs.settle(real.values[nearest.ravel()])
         ok = pairs.check(candidates).reshape(-1, m)
         hit = np.flatnonzero(ok.any(axis=1))
         values[rows[hit]] = candidates[hit * m + ok[hit].argmax(axis=1)]
@@ -296,13 +296,12 @@ class _Task:
 
     def nearest(self, real):
         """Positions of the real rows, nearest first, of shape (n, len(real))."""
-        there = self.codec.embed(real)
         order = np.empty((len(self.home), len(real)), dtype=int)
         # Features that a row may not change do not count for its distance.
         patterns, which = np.unique(self.bounds.frozen, axis=0, return_inverse=True)
         for k, frozen in enumerate(patterns):
             rows, free = which.ravel() == k, self.codec.spread(~frozen)
-            distance = manhattan_distances(self.home[rows] * free, there * free)
+            distance = manhattan_distances(self.home[rows] * free, real.codes * free)
             order[rows] = distance.argsort(axis=1, kind="stable")
         return order
 

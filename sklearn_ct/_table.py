@@ -1,6 +1,7 @@
 """Containers: what `fit` saw is what `explain` returns."""
 
 import pandas as pd
+from scipy.sparse import issparse
 
 
 def is_frame(X):
@@ -39,6 +40,11 @@ def to_polars(table, like):
     """Polars frame with the schema of ``like``."""
     columns = {name: table[name].tolist() for name in table.columns}
     return type(like)(columns, schema=like.schema)
+
+
+def dense(X):
+    """Array of a sparse matrix; anything else as it is."""
+    return X.toarray() if issparse(X) else X
 
 
 def column_names(X):

@@ -24,6 +24,7 @@ from sklearn_ct._net import (
 )
 from sklearn_ct._parameters import PARAMETERS
 from sklearn_ct._pretrained import Pretrained, pretrained
+from sklearn_ct._references import References
 from sklearn_ct._rules import Rules
 from sklearn_ct._table import take_rows
 from sklearn_ct._validation import (
@@ -134,7 +135,8 @@ class Trained(BaseEstimator):
         Parameters
         ----------
         X : DataFrame or array-like of shape (n_samples, n_features)
-            Rows in the user's own columns and units, without missing values.
+            Rows in the user's own columns and units, without missing values. Sparse
+            matrices are made dense.
         y : array-like of shape (n_samples,)
             Class labels.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -225,14 +227,13 @@ class Trained(BaseEstimator):
         )
         self.n_iter_ = len(net.history)
         self.loss_curve_ = self.history_["train_loss"].tolist()
-        real = _sample(self.encoder_.read(X), labels, seed)
-        if not fresh:
-            before = self._references
-            real = before | {
-                k: np.vstack([before.get(k, rows[:0]), rows])[:N_REFERENCES]
-                for k, rows in real.items()
-            }
-        self._references = real
+        before = {} if fresh else self._references
+        self._references = before | {
+            k: before[k].extended(rows, N_REFERENCES)
+            if k in before
+            else References(self.encoder_, rows)
+            for k, rows in _sample(self.encoder_.read(X), labels, seed).items()
+        }
         return self
 
     def _make_encoder(self, X, weight):
@@ -332,7 +333,7 @@ class Trained(BaseEstimator):
         if generator is None:
             return self.net_.generator
         generator = self._make_generator(generator)
-        real = self.encoder_.embed(np.vstack(list(self._references.values())))
+        real = np.vstack([real.codes for real in self._references.values()])
         like = next(self.net_.module_.parameters())
         with one_thread():
             return generator.fit(
@@ -349,6 +350,12 @@ class Trained(BaseEstimator):
                 with torch.cuda.device(device):
                     torch.cuda.manual_seed(seed)
             yield
+
+    def __sklearn_tags__(self):
+        """Say that sparse matrices are taken; they are made dense."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
 
     def __sklearn_is_fitted__(self):
         """Whether `fit` has finished."""

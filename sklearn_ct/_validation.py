@@ -16,15 +16,17 @@ from sklearn.utils.validation import (
 
 from sklearn_ct._base import BaseGenerator
 from sklearn_ct._compat import check_sample_weight
-from sklearn_ct._table import from_polars, is_frame, is_polars
+from sklearn_ct._table import dense, from_polars, is_frame, is_polars
 from sklearn_ct.generators import GENERATORS
 
 
 def check_X(estimator, X, y="no_validation", *, reset):
     """Validate rows: a pandas frame, or an array.
 
-    Polars frames become pandas ones; cells are looked at by the encoder.
+    Polars frames become pandas ones, sparse matrices dense arrays; cells are looked at
+    by the encoder.
     """
+    X = dense(X)
     if is_polars(X):
         validate_data(estimator, X, y, reset=reset, skip_check_array=True)
         X = from_polars(X)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy.sparse import csr_array
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
@@ -773,3 +774,15 @@ def test_n_counterfactuals(n_counterfactuals):
 def test_no_rows_to_predict(fitted):
     assert fitted.predict(X[:0]).shape == (0,)
     assert fitted.predict_proba(X[:0]).shape == (0, 2)
+
+
+def test_sparse_tables_are_as_good_as_dense_ones():
+    numbers = X.select_dtypes("number").to_numpy(dtype=float)
+    dense, sparse = (_make().fit(table, Y) for table in (numbers, csr_array(numbers)))
+    given = dense.predict_proba(numbers)
+    np.testing.assert_array_equal(sparse.predict_proba(csr_array(numbers)), given)
+    asked = numbers[dense.predict(numbers) == "rejected"][:5]
+    expected = dense.explain(asked, "approved").to_frame()
+    found = dense.explain(csr_array(asked), "approved")
+    assert isinstance(found.counterfactuals, np.ndarray)
+    pd.testing.assert_frame_equal(found.to_frame(), expected)

@@ -378,10 +378,3 @@ def test_bad_input(fitted, call, exception, message):
 
 def test_every_parameter_is_in_the_table():
     assert set(PARAMETERS) == set(_make().get_params(deep=False))
-
-
-def test_sparse_tables():
-    from scipy.sparse import csr_array
-
-    with pytest.raises(TypeError, match="Sparse data was passed"):
-        _make().fit(csr_array(ARRAY), Y)

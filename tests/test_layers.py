@@ -20,7 +20,7 @@ LAYERS = [
     ["_explain", "_training", "_pipeline_rules"],
     ["_parameters"],
     ["_pretrained", "_validation"],
-    ["_recourse", "_rules", "_inversion", "_counterfactuals"],
+    ["_recourse", "_references", "_rules", "_inversion", "_counterfactuals"],
     ["_bounds", "_cutoff", "_edits", "_encoding", "_net", "generators"],
     ["_base", "_batches", "_generate"],
     ["metrics._attribution", "metrics._neighbors", "metrics._violations"],

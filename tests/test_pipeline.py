@@ -256,11 +256,16 @@ def test_categories_change_where_numbers_may_not(loans):
     assert result.valid.any()
 
 
-def test_a_sparse_table_is_refused_by_the_classifier(loans):
+def test_the_default_one_hot_encoder_gives_sparse_tables(loans):
     X, y = loans
-    pipeline = make_pipeline(OneHotEncoder(), classifier())
-    with pytest.raises(TypeError, match="[Ss]parse data"):
-        pipeline.fit(X[LABELS], y)
+    found = []
+    for encoder in (OneHotEncoder(), dense()):
+        pipeline = make_pipeline(encoder, classifier()).fit(X[LABELS], y)
+        asked = rejected(pipeline, X[LABELS], 50)
+        result = explain(pipeline, asked)
+        check_answers(pipeline, asked, result, {})
+        found.append(result.to_frame())
+    pd.testing.assert_frame_equal(*found)
 
 
 SELECTIONS = {

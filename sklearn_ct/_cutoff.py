@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from scipy.special import expit
 from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 
 from sklearn_ct._module import Shifted
@@ -35,7 +36,6 @@ class Cutoff:
         """Cutoff of scikit-learn's two estimators that have one; None at a half."""
         if isinstance(estimator, FixedThresholdClassifier):
             threshold, positive = estimator.threshold, estimator.pos_label
-            threshold = 0.5 if threshold == "auto" else threshold
         else:
             # There is no public name for the class that the scorer counts as positive.
             scorer = estimator._curve_scorer
@@ -43,6 +43,10 @@ class Cutoff:
         index = 1
         if positive is not None:
             index = int(np.flatnonzero(estimator.classes_ == positive)[0])
+        if threshold == "auto":
+            threshold = 0.5
+        elif estimator.response_method == "decision_function":
+            threshold = expit(threshold)  # of the logit
         if not 0 < threshold < 1:
             raise ValueError(
                 f"The threshold of the {type(estimator).__name__} must be in the range "

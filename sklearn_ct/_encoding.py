@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_ct._scaling import Scaling
-from sklearn_ct._table import column_names, is_frame, put_cells, take_column
+from sklearn_ct._table import column_names, is_frame, put_cells, take_column, widened
 from sklearn_ct._variables import (
     block_codes,
     check_missing,
@@ -147,6 +147,10 @@ class TabularEncoder(BaseEstimator):
                 return j
         raise AssertionError(position)  # every column has its variable
 
+    def is_dropped(self, j):
+        """Whether a variable is dropped before the network sees it: none is here."""
+        return False
+
     # -- table -> values -> codes -----------------------------------------------
 
     def read(self, X):
@@ -255,6 +259,9 @@ class TabularEncoder(BaseEstimator):
     def write(self, values, X, rows, factual=None):
         """Table of values with the container, names, types and index of ``X[rows]``.
 
+        Numbers of a type that does not hold those that `fit` saw, such as ``int16``
+        after ``int64``, get one that does.
+
         Parameters
         ----------
         values : ndarray of shape (m, n_variables)
@@ -267,6 +274,9 @@ class TabularEncoder(BaseEstimator):
         """
         factual = self.read(X)[rows] if factual is None else factual
         table = X.iloc[rows].copy() if is_frame(X) else np.array(X[rows])
+        for variable in self.variables_:
+            if variable.is_number:
+                table = widened(table, variable.columns[0], variable.dtype)
         for j, variable in enumerate(self.variables_):
             changed = np.flatnonzero(values[:, j] != factual[:, j])
             if not len(changed):

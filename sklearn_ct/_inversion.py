@@ -82,7 +82,16 @@ def invert(name, step, table, columns):
             cells = cells.astype(float)
     elif not hasattr(step, "inverse_transform"):
         raise _not_invertible(name, step)
-    elif not isinstance(step, OneHotEncoder | OrdinalEncoder):
+    elif isinstance(step, OneHotEncoder | OrdinalEncoder):
+        if pd.isna(cells).any():
+            raise ValueError(
+                f"The step {name!r} of the pipeline ({type_name(step)}) cannot be "
+                "inverted: a later step drops some of its columns. Select features in "
+                "front of it."
+            )
+    elif is_frame(table) and not type(step).__module__.startswith("sklearn."):
+        cells = table.infer_objects()
+    else:
         cells = cells.astype(float)
     back = step.inverse_transform(cells)
     if is_frame(back) and set(columns) <= set(back.columns):

@@ -5,9 +5,11 @@ import pandas as pd
 
 from sklearn_ct._encoding import TabularEncoder
 from sklearn_ct._inversion import categories_of, invert, output_columns
+from sklearn_ct._pipeline_memo import Memo
 from sklearn_ct._pipeline_rules import outer_rules
 from sklearn_ct._references import References
 from sklearn_ct._table import column_names, is_frame, take_column
+from sklearn_ct._validation import check_X
 
 # Stands for every category of a column that the pipeline drops.
 DROPPED = "-"
@@ -90,7 +92,13 @@ class PipelineCodec:
             unread[:, k] |= self._label_codes(j, take_column(X, k)) < 0
         if not unread.any():
             return self.outer.read(X)
-        made = self.values(self.encode(X))
+        codes = self.encode(X)
+        made = self.values(codes)
+        by_variable = np.column_stack(
+            [unread[:, list(v.columns)].any(axis=1) for v in self.variables_]
+        )
+        if self._memo is not None:
+            made = self._memo.name(made, codes, by_variable)
         stand_in = self.outer.table(np.where(self.numbers_, made, np.maximum(made, 0)))
         filled = X.copy()
         for k in np.flatnonzero(unread.any(axis=0)):
@@ -100,9 +108,6 @@ class PipelineCodec:
                 filled.isetitem(k, column.where(~rows, cells).infer_objects())
             else:
                 filled[rows, k] = cells[rows]
-        by_variable = np.column_stack(
-            [unread[:, list(v.columns)].any(axis=1) for v in self.variables_]
-        )
         return np.where(by_variable, made, self.outer.read(filled))
 
     def embed(self, values):
@@ -117,6 +122,8 @@ class PipelineCodec:
         """Values nearest to codes, through the inverted pipeline."""
         if not len(codes):
             return np.empty((0, len(self.variables_)))
+        if self._memo is not None and self._memo.inverts:
+            return self._memo.values(codes)
         inner = self.inner.values(codes)
         for j, variable in enumerate(self.inner.variables_):
             if variable.is_number and variable.decimals == 0:
@@ -132,7 +139,7 @@ class PipelineCodec:
             elif variable.is_number:
                 cells = frame.iloc[:, variable.columns[0]].to_numpy(dtype=float)
                 values[:, j] = variable.round(np.nan_to_num(cells))
-            elif self._is_dropped(j):
+            elif self.is_dropped(j):
                 values[:, j] = 0.0
             else:
                 values[:, j] = self._label_codes(j, frame.iloc[:, variable.columns[0]])
@@ -144,9 +151,13 @@ class PipelineCodec:
 
     def encode(self, X):
         """Codes of a table, through the whole pipeline."""
+        return self.inner.transform(self._passed(X))
+
+    def _passed(self, X):
+        """Table that the classifier is given of a table."""
         for _, step in self.steps:
             X = step.transform(X)
-        return self.classifier.encode(X)
+        return check_X(self.classifier, X, reset=False)
 
     def invert(self, table):
         """Input columns of a table that the classifier takes, as objects."""
@@ -193,12 +204,13 @@ class PipelineCodec:
         """Codes of the labels in a column; -1 for others and for missing cells."""
         return self._index[j].get_indexer(np.asarray(column, dtype=object))
 
-    def _is_dropped(self, j):
-        return list(self.variables_[j].categories) == [DROPPED]
+    def is_dropped(self, j):
+        """Whether the pipeline drops a variable, which stays as it is, then."""
+        return self.variables_[j].columns[0] in self._dropped
 
     def _without_dropped(self, X):
         """Cells of the category columns that the pipeline drops are all alike."""
-        dropped = [j for j in self._labels if self._is_dropped(j)]
+        dropped = [j for j in self._labels if self.is_dropped(j)]
         if dropped:
             X = X.copy()
         for j in dropped:
@@ -218,11 +230,12 @@ class PipelineCodec:
                 if name in frame.columns:
                     known = (variable.categories, variable.ordered)
                     categories.setdefault(name, known)
-        columns = {}
+        columns, self._dropped = {}, set()
         for j, name in enumerate(self._columns):
             column = frame[name]
+            is_dropped = column.isna().all()
             dtype = self.like.dtypes.iloc[j] if is_frame(self.like) else None
-            if name in categories:
+            if name in categories and not is_dropped:
                 labels, ordered = categories[name]
                 if isinstance(dtype, pd.CategoricalDtype) and dtype.ordered:
                     inside = [c for c in dtype.categories if c in set(labels)]
@@ -232,7 +245,7 @@ class PipelineCodec:
                 # Missing cells as a category of their own are no advice to give.
                 column = column.fillna(column.mode().iloc[0])
             elif dtype is not None and not pd.api.types.is_numeric_dtype(dtype):
-                # Dropped on the way: no value of it was kept.
+                is_dropped = True  # no value of it was kept
                 column = pd.Series(pd.Categorical([DROPPED] * len(frame)), frame.index)
             else:
                 column = column.astype(float).fillna(0.0)
@@ -240,6 +253,8 @@ class PipelineCodec:
                     column = column.round()
                 column = column.astype(dtype or float)
             columns[name] = column
+            if is_dropped:
+                self._dropped.add(j)
         return pd.DataFrame(columns)
 
     # -- what depends on what -----------------------------------------------------
@@ -261,7 +276,9 @@ class PipelineCodec:
             tables.append(moved)
         ladders = [self._ladder(j) for j in range(len(self.variables_))]
         # One call of the pipeline for all of them.
-        every = self.embed(np.vstack(tables + ladders))
+        stacked = np.vstack(tables + ladders)
+        passed = self._passed(self.input(stacked))
+        every = self.inner.transform(passed)
         here, *moved = np.split(every[: len(rows) * len(tables)], len(tables))
         ends = np.cumsum([len(ladder) for ladder in ladders])[:-1]
         # Codes of the ends of a number, and of each category.
@@ -272,7 +289,7 @@ class PipelineCodec:
         self.alone = self.depends.sum(axis=0) == 1
         self.owner = self.depends.argmax(axis=0)
         if (self.depends.sum(axis=0) <= 1).all():
-            self._memo = Memo(self)
+            self._memo = Memo(self, stacked, self.inner.read(passed))
             if not np.allclose(self._memo.embed(rows), here, rtol=0, atol=1e-9):
                 self._memo = None
 
@@ -332,40 +349,3 @@ class PipelineCodec:
                 own = slots[codes[slots] > 0.5]
                 arrays["upper"][:, own] = allowed[:, [variable.slots.start + c]]
         return arrays | {"group": groups, "rank": self.inner.ranks_}
-
-
-class Memo:
-    """Codes of each variable's values seen so far, where every code has one variable.
-
-    A pipeline costs the same milliseconds for one row as for a hundred, and a search
-    mostly puts together anew what it has seen already.
-    """
-
-    def __init__(self, codec):
-        self.codec = codec
-        self.blank = codec.encode(codec.input(codec.template))
-        self.slots = [np.flatnonzero(own) for own in codec.depends]
-        # For each variable the values in rising order, and the codes that they have.
-        self.seen = [(np.empty(0), np.empty((0, len(own)))) for own in self.slots]
-
-    def embed(self, values):
-        """Codes of values, shape (n, d)."""
-        new = [
-            np.setdiff1d(column, known)
-            for column, (known, _) in zip(values.T, self.seen, strict=True)
-        ]
-        if n := max(map(len, new)):
-            rows = np.repeat(self.codec.template, n, axis=0)
-            for j, column in enumerate(new):
-                rows[: len(column), j] = column
-            fresh = self.codec.encode(self.codec.input(rows))
-            for j, column in enumerate(new):
-                known = np.append(self.seen[j][0], column)
-                codes = fresh[: len(column), self.slots[j]]
-                codes = np.vstack([self.seen[j][1], codes])
-                order = np.argsort(known)
-                self.seen[j] = known[order], codes[order]
-        codes = np.repeat(self.blank, len(values), axis=0)
-        for j, (known, known_codes) in enumerate(self.seen):
-            codes[:, self.slots[j]] = known_codes[np.searchsorted(known, values[:, j])]
-        return codes

@@ -194,7 +194,8 @@ def _merge_blocks(columns, encoder, parameter):
             _refuse_part(variable, key, parameter)
         if j in merged and list(merged[j]) != list(entries):
             _refuse_part(variable, key, parameter)
-        merged[j] = entries
+        if not encoder.is_dropped(j):
+            merged[j] = entries
     for j, positions in seen.items():
         variable = encoder.variables_[j]
         if not positions <= set(variable.columns):

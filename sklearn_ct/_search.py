@@ -142,7 +142,7 @@ def search(
     opening the black box", Harvard Journal of Law & Technology 31, 2017.
     P. Altmeyer et al., arXiv:2601.16205, section 3.
     """
-    training = module.training
+    modes = [(part, part.training) for part in module.modules()]
     module.eval()
     begin = Paths.start(x, encode) if start is None else start
     paths = Paths(*(value.clone() for value in vars(begin).values()))
@@ -206,7 +206,8 @@ def search(
             walk.steps = walk.steps + ~walk.mature
         walk.store(paths)
     finally:
-        module.train(training)
+        for part, mode in modes:
+            part.training = mode
     return paths
 
 

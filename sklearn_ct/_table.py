@@ -1,5 +1,6 @@
 """Containers: what `fit` saw is what `explain` returns."""
 
+import numpy as np
 import pandas as pd
 from scipy.sparse import issparse
 
@@ -38,8 +39,22 @@ def from_polars(X):
 
 def to_polars(table, like):
     """Polars frame with the schema of ``like``."""
-    columns = {name: table[name].tolist() for name in table.columns}
-    return type(like)(columns, schema=like.schema)
+    columns = {}
+    for series in like.get_columns():
+        cells = table[series.name]
+        if not pd.api.types.is_numeric_dtype(cells.dtype):
+            columns[series.name] = type(series)(
+                series.name, cells.tolist(), dtype=series.dtype
+            )
+            continue
+        # A missing integer, or one beyond the type, has come as another type.
+        wide = type(series)(
+            series.name, [None if pd.isna(cell) else cell for cell in cells.tolist()]
+        )
+        own = wide.cast(series.dtype, strict=False)
+        same = own.null_count() == wide.null_count() and (own == wide).all()
+        columns[series.name] = own if same else wide
+    return type(like)(columns)
 
 
 def dense(X):
@@ -66,21 +81,52 @@ def take_rows(X, rows):
     return X.iloc[rows] if is_frame(X) else X[rows]
 
 
+def number_type(dtype):
+    """Type of the numbers that a column type of numpy or pandas holds."""
+    held = getattr(dtype, "subtype", dtype)
+    return getattr(held, "numpy_dtype", held)
+
+
+def widened(table, position, dtype):
+    """Table with a column that holds the numbers of another type as well as its own."""
+    own = table.dtypes.iloc[position] if is_frame(table) else table.dtype
+    held, other = number_type(own), number_type(dtype)
+    if held == other or not {held.kind, other.kind} <= set("fiu"):
+        return table
+    common = np.promote_types(held, other)
+    if not is_frame(table):
+        return table.astype(common)
+    if common != held:
+        if isinstance(own, pd.SparseDtype):
+            common = own.update_dtype(common)
+        elif own != held:
+            common = pd.array(np.empty(0, common)).dtype  # the nullable one
+        table.isetitem(position, table.iloc[:, position].astype(common))
+    return table
+
+
 def put_cells(table, rows, position, cells):
     """Write cells to some rows of a column, which keeps its type; in place."""
     if not is_frame(table):
         table[rows, position] = cells
         return
-    column = table.iloc[:, position].copy()
+    column = table.iloc[:, position]
     dtype = column.dtype
-    sparse = isinstance(dtype, pd.SparseDtype)
-    if sparse:  # takes no assignment
-        column = column.sparse.to_dense()
-    if pd.api.types.is_numeric_dtype(column.dtype):
-        cells = pd.array(cells).astype(column.dtype)
-    elif isinstance(column.dtype, pd.CategoricalDtype):
+    if isinstance(dtype, pd.CategoricalDtype):
         # A category of the training rows that this table's type does not list.
-        new = [c for c in pd.unique(cells) if c not in column.dtype.categories]
+        new = [c for c in pd.unique(cells) if c not in dtype.categories]
         column = column.cat.add_categories(new) if new else column
-    column.iloc[rows] = cells
-    table.isetitem(position, column.astype(dtype) if sparse else column)
+        codes = column.array.codes.copy()
+        codes[rows] = column.dtype.categories.get_indexer(cells)
+        column = pd.Categorical.from_codes(codes, dtype=column.dtype)
+    elif isinstance(dtype, np.dtype) and dtype.kind in "fiu":
+        column = column.to_numpy(copy=True)
+        column[rows] = cells
+    else:
+        sparse = isinstance(dtype, pd.SparseDtype)  # takes no assignment
+        column = column.sparse.to_dense() if sparse else column.copy()
+        if pd.api.types.is_numeric_dtype(column.dtype):
+            cells = pd.array(cells).astype(column.dtype)
+        column.iloc[rows] = cells
+        column = column.astype(dtype) if sparse else column
+    table.isetitem(position, column)

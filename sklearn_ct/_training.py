@@ -200,6 +200,7 @@ class Trained(BaseEstimator):
                 random_state=seed,
             )
             parts, validation = split[::2], split[1:4:2]
+        check_device(self.device)
         with self._seeded(seed):
             if mode == "further":
                 net = deepcopy(self.net_)
@@ -259,7 +260,6 @@ class Trained(BaseEstimator):
         return module
 
     def _make_net(self, codes, seed, mode):
-        check_device(self.device)
         if mode == "warm":
             module = deepcopy(self.net_.module_)
         else:

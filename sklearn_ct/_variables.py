@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from sklearn_ct._table import column_names, is_frame, take_column
+from sklearn_ct._table import column_names, is_frame, number_type, take_column
 
 MAX_DECIMALS = 4
 MANY_WORDS = 50  # different words that may be categories in a small table
@@ -102,9 +102,7 @@ class Variable:
 
     @property
     def _number_type(self):
-        # pandas' nullable types name the numpy type that they hold, and sparse ones.
-        held = getattr(self.dtype, "subtype", self.dtype)
-        return getattr(held, "numpy_dtype", held)
+        return number_type(self.dtype)
 
     @property
     def _is_float(self):
@@ -313,6 +311,8 @@ def decimals_of(numbers, dtype):
 def to_numbers(column, name):
     """Column as float64, or an error that names it."""
     dtype = column.dtype
+    if isinstance(dtype, np.dtype) and dtype.kind in "fiub":
+        return np.asarray(column, dtype=np.float64)
     if isinstance(dtype, np.dtype) and dtype.kind == "c":
         raise ValueError(f"Complex data not supported: column {name!r}.")
     try:

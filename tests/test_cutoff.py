@@ -11,8 +11,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from sklearn_ct import CounterfactualTrainedClassifier, explain
+from sklearn_ct._cutoff import Cutoff
 from sklearn_ct.datasets import make_loan_applications
+from sklearn_ct.metrics import recourse_scoring, robust_accuracy_score
 
+SCORERS = {k: score for k, score in recourse_scoring().items() if callable(score)}
 RULES = {"age": "none", "late_payments": "decrease"}
 
 
@@ -100,6 +103,30 @@ def test_tuned_thresholds(loans, clf, positive):
     # Behind steps of a pipeline, too.
     last = make_pipeline(FunctionTransformer(), model)
     check(last.fit(X, y), X, "approved")
+
+
+@pytest.mark.parametrize("threshold", [-1.5, 0.0, 0.5, "auto"])
+@pytest.mark.parametrize("positive", ["approved", "rejected"])
+def test_thresholds_of_the_decision_function(loans, clf, threshold, positive):
+    X, y = loans
+    model = FixedThresholdClassifier(
+        clf,
+        threshold=threshold,
+        pos_label=positive,
+        response_method="decision_function",
+    ).fit(X, y)
+    check(model, X, "approved")
+
+
+def test_scorers_decide_at_the_threshold(loans, clf):
+    X, y = loans
+    model = FixedThresholdClassifier(clf, threshold=0.8, pos_label="approved")
+    scores = {k: score(model.fit(X, y), X, y) for k, score in SCORERS.items()}
+    assert np.isfinite(list(scores.values())).all()
+    assert scores["validity"] > 0.9
+    shifted = Cutoff.of(model).apply(model.estimator_)
+    assert scores["robust_accuracy"] == robust_accuracy_score(shifted, X, y)
+    assert (shifted.predict(X) == model.predict(X)).all()
 
 
 @pytest.mark.parametrize("threshold", [0.0, 1.0, -2.0])

@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn.preprocessing import StandardScaler
 
+from sklearn_ct import CounterfactualTrainedClassifier
 from sklearn_ct._encoding import TabularEncoder
 from sklearn_ct.datasets import make_loan_applications
 
@@ -338,3 +339,14 @@ def test_codes_follow_the_categories_whatever_their_order_in_the_type():
     )
     other = pd.DataFrame({"a": pd.Categorical(cells, categories=["y", "x"])})
     np.testing.assert_array_equal(encoder.read(other)[:, 0], [0, 1, 1])
+
+
+@pytest.mark.parametrize("narrow", ["int16", "Int16"])
+def test_answers_do_not_wrap_around_in_a_narrow_type(narrow):
+    X, y = make_loan_applications(400, random_state=0)
+    clf = CounterfactualTrainedClassifier(max_epochs=8, lr=0.02, random_state=0)
+    asked = X[(clf.fit(X, y).predict(X) == "rejected") & (X["savings"] < 2**15)]
+    wide = clf.explain(asked, "approved", tau=0.95).counterfactuals
+    found = clf.explain(asked.astype({"savings": narrow}), "approved", tau=0.95)
+    assert wide["savings"].max() >= 2**15
+    assert (found.counterfactuals["savings"] == wide["savings"]).all()

@@ -378,3 +378,11 @@ def test_bad_input(fitted, call, exception, message):
 
 def test_every_parameter_is_in_the_table():
     assert set(PARAMETERS) == set(_make().get_params(deep=False))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is such a device")
+@pytest.mark.parametrize("device", ["cuda", "cuda:0"])
+def test_a_device_that_is_not_there(device):
+    clf = CounterfactualTrainedClassifier(device=device, max_epochs=1)
+    with pytest.raises(ValueError, match="'device' parameter .* must be a torch"):
+        clf.fit(X, Y)

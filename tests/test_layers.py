@@ -34,6 +34,7 @@ LAYERS = [
         "_invalidation",
         "_json",
         "_model",
+        "_pipeline_memo",
         "_reasons",
         "_scaling",
     ],

@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+from scipy.sparse import coo_array, csr_array
 from sklearn.base import clone
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.metrics import accuracy_score
@@ -48,6 +49,16 @@ def classifier(**parameters):
         "random_state": 0,
     }
     return CounterfactualTrainedClassifier(**settings | parameters)
+
+
+def test_sparse_tables_score_like_dense_ones():
+    X, y = make_loan_applications(200, random_state=0)
+    numbers = X.select_dtypes("number").to_numpy()
+    clf = classifier(n_counterfactuals=20).fit(numbers, y)
+    for score in SCORERS.values():
+        dense = score(clf, numbers, y)
+        assert score(clf, csr_array(numbers), y) == score(clf, coo_array(numbers), y)
+        assert score(clf, csr_array(numbers), y) == dense
 
 
 def pipeline(**parameters):

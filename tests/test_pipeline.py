@@ -889,3 +889,92 @@ def test_rare_categories_have_their_codes_too():
     codec = PipelineCodec(pipeline.steps[:-1], pipeline[-1], X)
     every = pd.DataFrame({"label": labels, "x": 0.0})
     np.testing.assert_allclose(codec.embed(codec.read(every)), codec.encode(every))
+
+
+LOANS, LOAN_LABELS = make_loan_applications(600, random_state=0)
+LOAN_NUMBERS = list(LOANS.select_dtypes("number"))
+LOAN_WORDS = ["housing", "purpose"]
+
+
+def loan_classifier():
+    return CounterfactualTrainedClassifier(max_epochs=8, lr=0.02, random_state=0)
+
+
+@pytest.mark.parametrize(
+    "encoder",
+    [
+        OneHotEncoder(handle_unknown="ignore"),
+        OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1),
+    ],
+    ids=["one-hot", "ordinal"],
+)
+def test_rows_with_an_unknown_category_are_searched_from_where_they_are(encoder):
+    X = LOANS.astype(dict.fromkeys(LOAN_WORDS, object))
+    table = make_column_transformer(
+        (StandardScaler(), LOAN_NUMBERS), (encoder, LOAN_WORDS)
+    )
+    model = make_pipeline(table, loan_classifier()).fit(X, LOAN_LABELS)
+    asked = X.assign(housing=np.where(np.arange(len(X)) % 2, "a boat", "a tent"))
+    asked = asked[model.predict(asked) == "rejected"]
+    result = explain(model, asked, "approved")
+    assert (result.status == "valid").all()
+    assert (model.predict(result.counterfactuals) == "approved").all()
+    # As near to the boundary as other rows come.
+    assert np.median(result.probability) < 0.51
+    stay = result.counterfactuals["housing"] == asked["housing"]
+    assert stay.mean() > 0.5
+    alone = explain(model, asked[3:4], "approved")
+    pd.testing.assert_frame_equal(
+        alone.counterfactuals, result.counterfactuals[3:4], check_exact=True
+    )
+
+
+def test_rules_on_columns_that_the_pipeline_drops_hold_anyway():
+    table = make_column_transformer(
+        (StandardScaler(), [name for name in LOAN_NUMBERS if name != "age"]),
+        (OneHotEncoder(), LOAN_WORDS),
+    )
+    model = make_pipeline(table, loan_classifier()).fit(LOANS, LOAN_LABELS)
+    plain = explain(model, LOANS[:30])
+    ruled = explain(
+        model,
+        LOANS[:30],
+        mutability={"education": "increase", "age": "none"},
+        domain={"education": ["secondary", "master"], "age": (18, 75)},
+    )
+    pd.testing.assert_frame_equal(plain.counterfactuals, ruled.counterfactuals)
+
+
+def test_a_selector_of_one_hot_columns_is_refused_by_name():
+    table = make_column_transformer(
+        (StandardScaler(), LOAN_NUMBERS),
+        (OneHotEncoder(), LOAN_WORDS),
+        sparse_threshold=0,
+    )
+    model = make_pipeline(table, SelectKBest(k=8), loan_classifier())
+    model.fit(LOANS, LOAN_LABELS)
+    with pytest.raises(ValueError, match="onehotencoder' of the pipeline .* drops"):
+        explain(model, LOANS[:5])
+
+
+class Ratio(TransformerMixin, BaseEstimator):
+    """A transformer of frames, there and back."""
+
+    def fit(self, X, y=None):
+        self.columns_ = list(X.columns)
+        return self
+
+    def transform(self, X):
+        return X.assign(ratio=X["debt"] / X["income"])
+
+    def inverse_transform(self, X):
+        return X[self.columns_]
+
+
+def test_transformers_of_frames_are_given_frames_back():
+    X = LOANS[LOAN_NUMBERS]
+    model = make_pipeline(Ratio(), loan_classifier()).fit(X, LOAN_LABELS)
+    asked = X[model.predict(X) == "rejected"]
+    result = explain(model, asked, "approved")
+    assert (model.predict(result.counterfactuals[result.valid]) == "approved").all()
+    assert result.valid.mean() > 0.9

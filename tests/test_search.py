@@ -599,3 +599,13 @@ def test_settled_rows_do_not_depend_on_each_other():
         alone = search(net, own, target[[i]], FREE, tau=0.6, settle=settle_of(own))
         torch.testing.assert_close(alone.counterfactual[0], together.counterfactual[i])
         assert alone.mature.item() == together.mature[i].item()
+
+
+def test_the_mode_of_every_part_is_put_back():
+    module = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2)).train()
+    module[1].eval()
+    x = torch.zeros(3, 2)
+    target = torch.ones(3, dtype=torch.long)
+    search(module, x, target, Constraints.free(2), tau=0.9, max_iter=2)
+    assert module.training
+    assert not module[1].training

@@ -14,6 +14,7 @@ from sklearn_ct._table import (
     take_column,
     take_rows,
     to_polars,
+    widened,
 )
 from sklearn_ct.datasets import make_loan_applications
 
@@ -62,6 +63,52 @@ def test_written_cells_of_an_array():
     X = np.arange(6).reshape(3, 2)
     put_cells(X, np.array([0, 2]), 1, np.array([10.0, 20.0]))
     np.testing.assert_array_equal(X, [[0, 10], [2, 3], [4, 20]])
+
+
+@pytest.mark.parametrize(
+    ("column", "saw", "expected"),
+    [
+        (np.array([1, 2], dtype="int16"), "int64", "int64"),
+        (np.array([1, 2], dtype="int64"), "int16", "int64"),
+        (np.array([1, 2], dtype="int64"), "float64", "float64"),
+        (np.array([1, 2], dtype="float32"), "float64", "float64"),
+        (pd.array([1, None], dtype="Int16"), "int64", "Int64"),
+        (pd.array([1, 2], dtype="Int16"), "Float64", "Float64"),
+        (
+            pd.arrays.SparseArray([0, 1], dtype="Sparse[int16]"),
+            "int64",
+            "Sparse[int64, np.int64(0)]",
+        ),
+        (pd.Categorical(["a", "b"]), "int64", "category"),
+        (np.array([True, False]), "int64", "bool"),
+    ],
+)
+def test_a_column_gets_a_type_that_holds_both(column, saw, expected):
+    frame = pd.DataFrame({"other": [1, 2], "column": column})
+    wide = widened(frame.copy(), 1, pd.api.types.pandas_dtype(saw))
+    assert str(wide["column"].dtype) == expected
+    assert wide["column"].astype(object).equals(frame["column"].astype(object))
+    assert wide["other"].dtype == np.int64
+
+
+def test_an_array_gets_a_type_that_holds_both():
+    array = widened(np.array([[1, 2]], dtype=np.int16), 0, np.dtype("int64"))
+    assert array.dtype == np.int64
+
+
+def test_polars_columns_with_missing_and_wide_cells():
+    polars = pytest.importorskip("polars")
+    like = polars.DataFrame(
+        {
+            "missing": polars.Series([1, None], dtype=polars.Int64),
+            "wide": polars.Series([1, 2], dtype=polars.Int16),
+        }
+    )
+    table = pd.DataFrame({"missing": [5.0, np.nan], "wide": [1, 70_000]})
+    back = to_polars(table, like)
+    assert back["missing"].to_list() == [5, None]
+    assert back["wide"].to_list() == [1, 70_000]
+    assert back.schema == {"missing": polars.Int64, "wide": polars.Int64}
 
 
 def test_polars_round_trip():

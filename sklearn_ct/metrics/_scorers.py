@@ -6,7 +6,8 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
 
-from sklearn_ct._table import take_rows
+from sklearn_ct._cutoff import THRESHOLDED, Cutoff
+from sklearn_ct._table import dense, take_rows
 from sklearn_ct.metrics._actionability import counterfactual_cost, validity_score
 from sklearn_ct.metrics._plausibility import implausibility_distance, mmd_distance
 from sklearn_ct.metrics._robustness import robust_accuracy_score
@@ -42,6 +43,7 @@ class RecourseScorer:
         # Imported here: the package's face imports the metrics.
         from sklearn_ct._pipeline import explain
 
+        X = dense(X)
         rows = self._sample(estimator, X)
         if not len(rows):
             return np.nan
@@ -286,6 +288,10 @@ def to_classifier(estimator, X):
     """Return the last classifier of an estimator, and X as that classifier sees it."""
     if hasattr(estimator, "best_estimator_"):
         return to_classifier(estimator.best_estimator_, X)
+    if isinstance(estimator, THRESHOLDED):
+        classifier, X = to_classifier(estimator.estimator_, X)
+        cutoff = Cutoff.of(estimator)
+        return (classifier if cutoff is None else cutoff.apply(classifier)), X
     if isinstance(estimator, Pipeline):
         if len(estimator.steps) > 1:
             X = estimator[:-1].transform(X)

@@ -119,10 +119,7 @@ class Bounds:
             if variable.is_number:
                 inside = (new >= self.lower[:, j]) & (new <= self.upper[:, j])
             else:
-                slot = self.allowed[:, variable.slots]
-                inside = np.take_along_axis(slot, new.astype(int)[:, None], axis=1)[
-                    :, 0
-                ]
+                inside = self._is_allowed(variable, new)
             inside &= ~self.frozen[:, j]
             kept[:, j] &= inside | (new == self.factual[:, j])
         return kept.all(axis=1)
@@ -155,11 +152,14 @@ class Bounds:
                 still = (least <= tolerance[j]) & ~self.must[:, j]
                 settled[:, j] = np.where(still, self.factual[:, j], new)
             else:
-                slot = self.allowed[:, variable.slots]
-                code = values[:, j].astype(int)
-                bad = ~np.take_along_axis(slot, code[:, None], axis=1)[:, 0]
-                back = np.where(
-                    self.must[:, j], slot.argmax(axis=1), self.factual[:, j]
-                )
-                settled[:, j] = np.where(bad, back, code)
+                first = self.allowed[:, variable.slots].argmax(axis=1)
+                back = np.where(self.must[:, j], first, self.factual[:, j])
+                good = self._is_allowed(variable, values[:, j])
+                settled[:, j] = np.where(good, values[:, j], back)
         return np.where(self.frozen, self.factual, settled)
+
+    def _is_allowed(self, variable, code):
+        """Whether a category is allowed in each row; none of them, below 0, is not."""
+        slot = self.allowed[:, variable.slots]
+        known = np.maximum(code, 0).astype(int)
+        return np.take_along_axis(slot, known[:, None], axis=1)[:, 0] & (code >= 0)

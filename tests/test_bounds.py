@@ -187,6 +187,19 @@ def test_a_row_without_a_category_can_get_one_or_keep_none():
     assert _settle(stuck, block=2)[0, j] == -1
 
 
+@pytest.mark.parametrize("number", [-1, -9])
+def test_an_unknown_category_may_stay_but_is_no_answer(number):
+    """Pipelines number their unknown and missing cells downwards, each its own."""
+    unknown = VALUES[:1].copy()
+    unknown[0, NAMES.index("housing")] = number
+    stays = _bounds(values=unknown)
+    assert stays.holds(unknown, ENCODER)[0]
+    np.testing.assert_array_equal(_settle(stays, housing=number), unknown)
+    known = _bounds(values=VALUES[:1])
+    assert not known.holds(unknown, ENCODER)[0]
+    np.testing.assert_array_equal(_settle(known, housing=number), VALUES[:1])
+
+
 def test_tiny_changes_are_none():
     bounds = _bounds()
     nudged = VALUES + 1e-9 * np.nan_to_num(ENCODER.scale_)

@@ -11,8 +11,8 @@ NOTES = """\
 - In each round every candidate is run once, one after the other. Seconds are medians
   over the rounds. A ratio is taken within each round; its median stands first, its
   smallest and largest in brackets.
-- The host was shared with others: its seconds change by half from hour to hour, and
-  what counts is the ratio within a round.
+- Seconds depend on what else the machine does; what counts is the ratio within a
+  round.
 - torch runs on one thread, and so do the libraries beneath numpy.
 - All candidates train a net of the same size on the same encoded rows, with Adam
   (learning rate 0.001), the same batch size and the same number of steps, which is

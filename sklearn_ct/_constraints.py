@@ -160,6 +160,8 @@ class Constraints:
             new = torch.clamp(new, old + down, old + up)
         if self.has_groups and len(new):
             new = self._to_simplex(new, old)
+        if not self._bounded:
+            return new
         # Frozen groups keep the factual's values, to the bit: it is both bounds.
         return torch.clamp(new, self.lower, self.upper)
 
@@ -167,6 +169,10 @@ class Constraints:
     def _some_one_way(self) -> bool:
         # What may not move at all has bounds that hold it.
         return bool((self.rise ^ self.fall).any())
+
+    @cached_property
+    def _bounded(self) -> bool:
+        return bool((self.lower > -torch.inf).any() | (self.upper < torch.inf).any())
 
     @cached_property
     def _reach(self) -> tuple[Tensor, Tensor]:  # (1|n, d) each

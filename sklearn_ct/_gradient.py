@@ -63,7 +63,7 @@ def softmax(logits: Tensor) -> Tensor:  # (n, K)
 def cross_entropy_slope(probability: Tensor, label: Tensor) -> Tensor:  # (n, K)
     """Gradient of each row's cross-entropy with respect to its logits."""
     minus_one = probability.new_full((1, 1), -1.0).expand(len(label), 1)
-    return probability.scatter_add(1, label.unsqueeze(1), minus_one)
+    return probability.clone().scatter_add_(1, label.unsqueeze(1), minus_one)
 
 
 def signed_step(ask: "Ask", x: Tensor, label: Tensor, epsilon: float) -> Tensor:
@@ -136,8 +136,13 @@ class _Stack:
     @torch.no_grad()
     def __call__(self, x: Tensor) -> tuple[Tensor, Back]:
         states = [x]
-        for layer, in_place in zip(self.layers, self.in_place, strict=True):
-            states.append(states[-1].relu_() if in_place else layer(states[-1]))
+        for k, layer in enumerate(self.layers):
+            if self.in_place[k]:
+                states.append(states[-1].relu_())
+            elif k + 1 < len(self.layers):
+                states.append(layer(states[-1]))
+            else:
+                states.append(_class_by_class(layer, states[-1]))
         return states[-1], lambda grad: self._back(states, grad)
 
     @torch.no_grad()
@@ -151,6 +156,18 @@ class _Stack:
             else:
                 grad = SLOPES[type(layer)](layer, grad, states[k], out)
         return grad
+
+
+def _class_by_class(layer: nn.Module, x: Tensor) -> Tensor:  # (n, K)
+    """Logits that lie in memory class by class, as `softmax` takes them.
+
+    Twice as fast as row by row where there are few classes.
+    """
+    if type(layer) is not nn.Linear:
+        return layer(x)
+    if layer.bias is None:
+        return (layer.weight @ x.T).T
+    return torch.addmm(layer.bias.unsqueeze(1), layer.weight, x.T).T
 
 
 class _Graph:

@@ -164,12 +164,15 @@ def search(
     # Asking whether rows are finished makes a GPU wait for the host.
     look_every = 1 if x.device.type == "cpu" else 4
     ask = logits_and_back(module)
+    resting = walk.rows[:0]
     try:
         for step in range(1, max_iter + 2):
-            if step % look_every == 0 and walk.mature.any():
-                if walk.mature.all():
+            if step % look_every == 0:
+                if look_every > 1:
+                    resting = walk.mature.nonzero()
+                if len(resting) == len(walk.rows):
                     break
-                if walk.mature.float().mean() > DROP_SHARE:
+                if len(resting) > DROP_SHARE * len(walk.rows):
                     walk.store(paths)
                     walk = walk.take(~walk.mature)
             state, back_to_z = walk.decoded(decode)
@@ -183,9 +186,9 @@ def search(
             if penalty is not None:
                 count = step if start is None else walk.steps + 1
                 if penalty_slope is None:
-                    slope = slope + _slope_of(penalty, logits, walk.target, count)
+                    slope += _slope_of(penalty, logits, walk.target, count)
                 else:
-                    slope = slope + penalty_slope(logits, walk.target, count)
+                    slope += penalty_slope(logits, walk.target, count)
             gradient = back(slope)
             if lambda_cost:
                 away = (state - walk.x).sign_()
@@ -200,8 +203,8 @@ def search(
                 moved = walk.constraints.project(moved, walk.z)
             if look_every > 1:
                 moved = torch.where(walk.mature.unsqueeze(1), walk.z, moved)
-            elif len(rest := walk.mature.nonzero().squeeze(1)):
-                moved.index_copy_(0, rest, walk.z.index_select(0, rest))
+            elif len(resting := walk.mature.nonzero().squeeze(1)):
+                moved.index_copy_(0, resting, walk.z.index_select(0, resting))
             walk.z = moved
             walk.steps = walk.steps + ~walk.mature
         walk.store(paths)

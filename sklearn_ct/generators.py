@@ -112,8 +112,8 @@ class ECCCo(BaseGenerator):
 
     def penalty_slope(self, logits, target, step):
         """Gradient of the energy term with respect to the logits, shape (n, K)."""
-        value = energy(logits, target)
-        slope = self.lambda_energy * self.schedule(step) * (-1 - 2e-3 * value)
+        weight = self.lambda_energy * self.schedule(step)
+        slope = -weight * (1 + 2e-3 * energy(logits, target))
         place = target.unsqueeze(1)
         return torch.zeros_like(logits).scatter_(1, place, slope.unsqueeze(1))
 

@@ -303,15 +303,23 @@ def margins_of_edits(task, codes, owner, edits, tried):
         with torch.no_grad():
             if first is None:
                 state = torch.where(slots[edit], change[edit], z.unsqueeze(1))
+                state = state.flatten(0, 1)
             else:
                 # The layer's output without what each variable contributes.
                 without = torch.stack([z[:, one] @ weight[one] for one in own], dim=1)
                 without = first(z).unsqueeze(1) - without  # (s, v, h)
-                state = without[np.arange(len(z))[:, None], place[edit]] + added[edit]
-            logits = rest(state.flatten(0, 1))
+                of = place[edit] + len(own) * np.arange(len(z))[:, None]
+                state = _rows(without.flatten(0, 1), of).add_(_rows(added, edit))
+            logits = rest(state)
         rows = np.repeat(owner[part], k)
         margins[part] = task.lead(logits, rows).cpu().numpy().reshape(-1, k)
     return margins
+
+
+def _rows(table, numbers):
+    """Rows of those numbers, of any shape, one after the other."""
+    numbers = torch.from_numpy(numbers.ravel()).to(table.device)
+    return table.index_select(0, numbers)
 
 
 def _first_of_each(group, value):

@@ -156,13 +156,16 @@ class _Task:
             The probability asked for; 0: to be predicted. Default: the task's.
         """
         floor = self.floor if floor is None else floor
-        target = torch.as_tensor(self.target[rows], device=logits.device).unsqueeze(1)
-        others = logits.scatter(1, target, -torch.inf)
-        own = logits.gather(1, target).squeeze(1)
-        lead = own - others.amax(1)
+        target = torch.as_tensor(self.target[rows], device=logits.device).unsqueeze(0)
+        # Class by class: over the long side torch is many times faster.
+        own = logits.T.gather(0, target).squeeze(0)
+        others = logits.T.scatter(0, target, -torch.inf)
+        best = others.amax(0)
+        lead = own - best
         if floor > 0:
             asked = np.log(floor) - np.log1p(-floor)
-            lead = torch.minimum(lead, own - others.logsumexp(1) - asked)
+            together = best if len(others) == 2 else others.logsumexp(0)
+            lead = torch.minimum(lead, own - together - asked)
         return lead - MARGIN
 
     def margins(self, codes, rows):

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from sklearn_ct._constraints import Constraints
 from sklearn_ct._gradient import cross_entropy_slope, logits_and_back, softmax
 
+# Bytes; the largest block that glibc's limit follows is 32 MiB.
+LARGE = 31 * 2**20
 # Mature rows are dropped from the walk when they are more than this share of it.
 DROP_SHARE = 0.1
 
@@ -142,6 +144,7 @@ def search(
     opening the black box", Harvard Journal of Law & Technology 31, 2017.
     P. Altmeyer et al., arXiv:2601.16205, section 3.
     """
+    _keep_freed_memory()
     modes = [(part, part.training) for part in module.modules()]
     module.eval()
     begin = Paths.start(x, encode) if start is None else start
@@ -212,6 +215,15 @@ def search(
         for part, mode in modes:
             part.training = mode
     return paths
+
+
+def _keep_freed_memory() -> None:
+    """Have the memory that a step frees kept for the next one.
+
+    glibc gives large blocks back to the system at once, and each step would pay for
+    their pages anew, until a larger one has been freed. Nothing of it is touched.
+    """
+    torch.empty(LARGE, dtype=torch.uint8)
 
 
 def _slope_of(

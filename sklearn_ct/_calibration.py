@@ -34,6 +34,11 @@ class Calibration:
                 "and only one can be explained: calibrate one that is fitted, "
                 "CalibratedClassifierCV(FrozenEstimator(clf)), or set ensemble=False."
             )
+        if not hasattr(parts[0].estimator, "decision_function"):
+            raise ValueError(
+                "The CalibratedClassifierCV calibrates probabilities that are "
+                "calibrated already; to explain it calibrate the logits, once."
+            )
         calibrator = parts[0].calibrators[0]
         if estimator.method == "temperature":
             # The logits of two classes are to scikit-learn what separates them, and

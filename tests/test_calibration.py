@@ -155,6 +155,9 @@ def test_what_cannot_be_explained_is_named(loans, clf):
         explain(several, X)
     with pytest.raises(ValueError, match=r"Got 'isotonic' with 2 classes"):
         explain(calibrated(clf, loans, "isotonic"), X)
+    twice = calibrated(calibrated(clf, loans, "sigmoid"), loans, "sigmoid")
+    with pytest.raises(ValueError, match="calibrated already"):
+        explain(twice, X)
     numbers = make_pipeline(StandardScaler(), LogisticRegression())
     foreign = CalibratedClassifierCV(numbers, cv=2, ensemble=False)
     foreign.fit(X[["income", "debt"]], y)

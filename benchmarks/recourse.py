@@ -15,7 +15,8 @@ with the cheapest valid row among all with at most three features changed, found
 enumeration (every category, up to 20 levels of a number). For 200 rows three answers
 are asked for: how many are found, their distance to one another, and the share of
 copies with Gaussian noise (a tenth of a standard deviation) that are rejected again.
-Speeds are those of one process with one thread, and of two warm processes
+Log loss is that on the test rows; calibrated: with the temperature found on the other
+half of them. Speeds are those of one process with one thread, and of two warm processes
 (``n_jobs=2``).
 """
 
@@ -28,6 +29,9 @@ import numpy as np
 import pandas as pd
 import torch
 from _common import to_markdown
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.frozen import FrozenEstimator
+from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
 
 from sklearn_ct import CounterfactualTrainedClassifier
@@ -146,6 +150,16 @@ def cheapest(clf, X, target, train, rules, levels=20, changes=3):
     return best
 
 
+def log_losses(clf, X, y):
+    """Log loss on rows, and that with the temperature found on their other half."""
+    y, even = np.asarray(y), np.arange(len(y)) % 2 == 0
+    own, calibrated = clf.predict_proba(X), np.empty((len(y), len(clf.classes_)))
+    for half in (even, ~even):
+        model = CalibratedClassifierCV(FrozenEstimator(clf), method="temperature")
+        calibrated[~half] = model.fit(X[half], y[half]).predict_proba(X[~half])
+    return [log_loss(y, p, labels=clf.classes_) for p in (own, calibrated)]
+
+
 def timed(clf, X, target, **options):
     start = time.perf_counter()
     result = clf.explain(X, target, **options)
@@ -192,10 +206,13 @@ def measure(name, n_optimum):
         same = part.equals(result.counterfactuals[37:90]) and jobs.equals(
             result.counterfactuals[:200]
         )
+        own_loss, calibrated_loss = log_losses(clf, X_test, y_test)
         line = {
             "data": name,
             "model": model,
             "accuracy": clf.score(X_test, y_test),
+            "log loss": own_loss,
+            "calibrated": calibrated_loss,
             "rows": len(rejected),
             "valid": summary["share_valid"],
             "fallback": summary["share_fallback"],

@@ -1,14 +1,12 @@
 """Decision thresholds: a classifier that decides at another probability than a half."""
 
-from copy import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 from scipy.special import expit
 from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 
-from sklearn_ct._module import Shifted
+from sklearn_ct._calibration import Calibration
 
 THRESHOLDED = (FixedThresholdClassifier, TunedThresholdClassifierCV)
 
@@ -64,11 +62,7 @@ class Cutoff:
 
     def apply(self, classifier):
         """Copy of a fitted classifier that decides at a half where it did here."""
-        moved = copy(classifier)
-        moved.net_ = copy(classifier.net_)
-        shift = Shifted(torch.from_numpy(np.log(self.weights)))
-        moved.net_.module_ = torch.nn.Sequential(classifier.net_.module_, shift)
-        return moved
+        return Calibration(1.0, np.log(self.weights)).apply(classifier)
 
     def shift(self, predict_proba):
         """Make the probabilities those after the shift."""

@@ -57,17 +57,18 @@ class LogProbability(nn.Module):
         return p.clamp_min(torch.finfo(p.dtype).tiny).log()
 
 
-class Shifted(nn.Module):
-    """Logits with a constant added to each class."""
+class Affine(nn.Module):
+    """Logits multiplied by a number, and a constant added to each class."""
 
     shift: Tensor
 
-    def __init__(self, shift: Tensor) -> None:  # (K,)
+    def __init__(self, scale: float, shift: Tensor) -> None:  # (K,)
         super().__init__()
+        self.scale = scale
         self.register_buffer("shift", shift)
 
     def forward(self, logits: Tensor) -> Tensor:  # (n, K) -> (n, K)
-        return logits + self.shift
+        return logits * self.scale + self.shift
 
 
 class TwoLogits(nn.Module):

@@ -3,9 +3,11 @@
 from inspect import signature
 
 import numpy as np
+from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_ct._calibration import Calibration, calibrated_part
 from sklearn_ct._classifier import CounterfactualTrainedClassifier
 from sklearn_ct._cutoff import THRESHOLDED, Cutoff
 from sklearn_ct._explain import explain_table
@@ -25,7 +27,9 @@ def explain(estimator, X, target=None, **options):
     estimator : estimator
         A fitted `CounterfactualTrainedClassifier`, a `Pipeline` that ends in one, a
         fitted search object (`GridSearchCV`, ...) of either, or one of these with
-        another threshold (`FixedThresholdClassifier`, `TunedThresholdClassifierCV`).
+        another threshold (`FixedThresholdClassifier`, `TunedThresholdClassifierCV`) or
+        calibrated (`CalibratedClassifierCV` of one classifier, by temperature, or, with
+        two classes, a sigmoid).
     X : DataFrame or array-like of shape (n_samples, n_features)
         The rows asked about, as the estimator's `predict` takes them.
     target : label or array-like of shape (n_samples,), default=None
@@ -44,7 +48,8 @@ def explain(estimator, X, target=None, **options):
     Raises
     ------
     ValueError
-        Where a step of the pipeline cannot be inverted; it names the step.
+        Where a step of the pipeline cannot be inverted; it names the step. Where a
+        calibration is that of several classifiers, or of another method.
     TypeError
         Where the estimator is none of the above.
 
@@ -75,7 +80,8 @@ def explain(estimator, X, target=None, **options):
         raise TypeError(
             "explain takes a fitted CounterfactualTrainedClassifier, a Pipeline that "
             "ends in one, or a search object that was refitted to one of them, also "
-            f"with another threshold. Got {type_name(estimator)} instead."
+            "with another threshold or calibrated. Got "
+            f"{type_name(estimator)} instead."
         )
     check_is_fitted(last)
     predict_proba = estimator.predict_proba
@@ -123,10 +129,17 @@ def _explain(steps, last, predict_proba, X, target, options):
 
 def _parts(estimator):
     """Split into the steps that do something, the estimator at the end, its cutoff."""
+    if isinstance(estimator, FrozenEstimator):
+        return _parts(estimator.estimator)
     if isinstance(estimator, THRESHOLDED):
         check_is_fitted(estimator)
         # What is outside decides, whatever is inside.
         return *_parts(estimator.estimator_)[:2], Cutoff.of(estimator)
+    if (part := calibrated_part(estimator)) is not None:
+        steps, last, _ = _parts(part)
+        if isinstance(last, CounterfactualTrainedClassifier):
+            last = Calibration.of(estimator).apply(last)
+        return steps, last, None
     if hasattr(estimator, "best_estimator_"):
         return _parts(estimator.best_estimator_)
     if hasattr(estimator, "refit"):

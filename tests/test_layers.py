@@ -29,6 +29,7 @@ LAYERS = [
     [
         "datasets._fetch",
         "datasets._synthetic",
+        "_calibration",
         "_compat",
         "_table",
         "_invalidation",

@@ -3,9 +3,11 @@
 from numbers import Integral
 
 import numpy as np
+from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
 
+from sklearn_ct._calibration import Calibration, calibrated_part
 from sklearn_ct._cutoff import THRESHOLDED, Cutoff
 from sklearn_ct._table import dense, take_rows
 from sklearn_ct.metrics._actionability import counterfactual_cost, validity_score
@@ -286,8 +288,13 @@ def recourse_scoring():
 
 def to_classifier(estimator, X):
     """Return the last classifier of an estimator, and X as that classifier sees it."""
+    if isinstance(estimator, FrozenEstimator):
+        return to_classifier(estimator.estimator, X)
     if hasattr(estimator, "best_estimator_"):
         return to_classifier(estimator.best_estimator_, X)
+    if (part := calibrated_part(estimator)) is not None:
+        classifier, X = to_classifier(part, X)
+        return Calibration.of(estimator).apply(classifier), X
     if isinstance(estimator, THRESHOLDED):
         classifier, X = to_classifier(estimator.estimator_, X)
         cutoff = Cutoff.of(estimator)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
 Back = Callable[[Tensor], Tensor]  # (n, K) -> (n, d)
 
@@ -132,25 +133,32 @@ class _Stack:
             kinds[k - 1 : k + 2] == [nn.Linear, nn.ReLU, nn.Linear]
             for k in range(len(kinds))
         ]
+        # Detached, they share the memory of the weights, and no graph is made.
+        self.weights = [
+            (layer.weight.detach(), None if layer.bias is None else layer.bias.detach())
+            if type(layer) is nn.Linear
+            else None
+            for layer in layers
+        ]
 
-    @torch.no_grad()
     def __call__(self, x: Tensor) -> tuple[Tensor, Back]:
         states = [x]
         for k, layer in enumerate(self.layers):
             if self.in_place[k]:
                 states.append(states[-1].relu_())
-            elif k + 1 < len(self.layers):
+            elif self.weights[k] is None:
                 states.append(layer(states[-1]))
+            elif k + 1 < len(self.layers):
+                states.append(linear(states[-1], *self.weights[k]))
             else:
-                states.append(_class_by_class(layer, states[-1]))
+                states.append(_class_by_class(states[-1], *self.weights[k]))
         return states[-1], lambda grad: self._back(states, grad)
 
-    @torch.no_grad()
     def _back(self, states: list[Tensor], grad: Tensor) -> Tensor:
         for k in reversed(range(len(self.layers))):
             layer, out = self.layers[k], states[k + 1]
-            if isinstance(layer, nn.Linear):
-                grad = grad @ layer.weight
+            if self.weights[k] is not None:
+                grad = grad @ self.weights[k][0]
             elif self.in_place[k]:
                 _aten.threshold_backward.grad_input(grad, out, 0, grad_input=grad)
             else:
@@ -158,16 +166,14 @@ class _Stack:
         return grad
 
 
-def _class_by_class(layer: nn.Module, x: Tensor) -> Tensor:  # (n, K)
+def _class_by_class(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """Logits that lie in memory class by class, as `softmax` takes them.
 
     Twice as fast as row by row where there are few classes.
     """
-    if type(layer) is not nn.Linear:
-        return layer(x)
-    if layer.bias is None:
-        return (layer.weight @ x.T).T
-    return torch.addmm(layer.bias.unsqueeze(1), layer.weight, x.T).T
+    if bias is None:
+        return (weight @ x.T).T
+    return torch.addmm(bias.unsqueeze(1), weight, x.T).T
 
 
 class _Graph:

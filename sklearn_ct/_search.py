@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from sklearn_ct._constraints import Constraints
-from sklearn_ct._gradient import cross_entropy_slope, logits_and_back, softmax
+from sklearn_ct._gradient import logits_and_back, softmax
 
 # Bytes; the largest block that glibc's limit follows is 32 MiB.
 LARGE = 31 * 2**20
@@ -185,7 +185,7 @@ def search(
             walk.mature = walk.mature | walk.reached(module, state, probability, settle)
             if step > max_iter:
                 break
-            slope = cross_entropy_slope(probability, walk.target)
+            slope = probability - walk.wanted(probability)  # of the cross-entropy
             if penalty is not None:
                 count = step if start is None else walk.steps + 1
                 if penalty_slope is None:
@@ -250,6 +250,7 @@ class _Walk:
     target: Tensor
     tau: Tensor
     constraints: Constraints
+    one_hot: Tensor | None = None  # made when first asked for
 
     def decoded(self, decode: Map | None) -> tuple[Tensor, Map]:
         """Give the states in the input space, and the way back for gradients."""
@@ -268,7 +269,7 @@ class _Walk:
         settle: Settle | None,
     ) -> Tensor:
         """Whether the states, and what users are given, reach their targets."""
-        reached = _at_target(probability, self.target, self.tau)
+        reached = (probability * self.wanted(probability)).sum(1) >= self.tau
         settles = settle is not None or self.constraints.has_groups
         if settles and bool(reached.any()):
             at = reached.nonzero().squeeze(1)
@@ -278,15 +279,23 @@ class _Walk:
                 given = settle(state[at], self.rows[at])
             with torch.no_grad():
                 probability = softmax(module(given))
-            reached[at] = _at_target(probability, self.target[at], self.tau[at])
+            sure = (probability * self.wanted(probability)[at]).sum(1)
+            reached[at] = sure >= self.tau[at]
         return reached
+
+    def wanted(self, probability: Tensor) -> Tensor:  # (n, K)
+        """One-hot targets, class by class in memory as the probabilities are."""
+        if self.one_hot is None:
+            none = torch.zeros_like(probability.T)
+            self.one_hot = none.scatter_(0, self.target.unsqueeze(0), 1.0).T
+        return self.one_hot
 
     def take(self, keep: Tensor) -> "_Walk":
         rows = keep.nonzero().squeeze(1)
         tensors = {
             name: value.index_select(0, rows)
             for name, value in vars(self).items()
-            if name != "constraints"
+            if name not in ("constraints", "one_hot")
         }
         return _Walk(**tensors, constraints=self.constraints.take(rows))
 
@@ -315,15 +324,11 @@ class _Walk:
         self.previous = state
 
 
-def _at_target(probability: Tensor, target: Tensor, tau: Tensor) -> Tensor:  # (n,)
-    return probability.gather(1, target.unsqueeze(1)).squeeze(1) >= tau
-
-
 def _shortened(move: Tensor, limit: float) -> Tensor:
     """Shorten the rows with an entry beyond ``limit``."""
     if move.device.type == "cpu":  # elsewhere asking is dearer than shortening
         lowest, highest = move.aminmax()
-        if bool((lowest >= -limit) & (highest <= limit)):
+        if lowest.item() >= -limit and highest.item() <= limit:
             return move
     longest = move.abs().amax(1, keepdim=True)
     return move * (limit / longest.clamp(min=limit))

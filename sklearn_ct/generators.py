@@ -113,7 +113,7 @@ class ECCCo(BaseGenerator):
     def penalty_slope(self, logits, target, step):
         """Gradient of the energy term with respect to the logits, shape (n, K)."""
         weight = self.lambda_energy * self.schedule(step)
-        slope = -weight * (1 + 2e-3 * energy(logits, target))
+        slope = -weight - 2e-3 * weight * energy(logits, target)
         place = target.unsqueeze(1)
         return torch.zeros_like(logits).scatter_(1, place, slope.unsqueeze(1))
 

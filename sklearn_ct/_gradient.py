@@ -32,7 +32,7 @@ def logits_and_back(module: nn.Module) -> "Ask":
     Parameters
     ----------
     module : Module
-        ``(n, d) -> (n, K)`` logits; its weights stay as they are meanwhile.
+        ``(n, d) -> (n, K)`` logits; its weights may be changed in place meanwhile.
 
     Returns
     -------
@@ -61,10 +61,14 @@ def softmax(logits: Tensor) -> Tensor:  # (n, K)
     return logits.T.softmax(0).T
 
 
+def one_hot(label: Tensor, like: Tensor) -> Tensor:  # (n, K)
+    """Mark the labels, class by class in memory as `softmax` has it."""
+    return torch.zeros_like(like.T).scatter_(0, label.unsqueeze(0), 1.0).T
+
+
 def cross_entropy_slope(probability: Tensor, label: Tensor) -> Tensor:  # (n, K)
     """Gradient of each row's cross-entropy with respect to its logits."""
-    minus_one = probability.new_full((1, 1), -1.0).expand(len(label), 1)
-    return probability.clone().scatter_add_(1, label.unsqueeze(1), minus_one)
+    return probability - one_hot(label, probability)
 
 
 def signed_step(ask: "Ask", x: Tensor, label: Tensor, epsilon: float) -> Tensor:

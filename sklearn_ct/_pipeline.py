@@ -75,7 +75,7 @@ def explain(estimator, X, target=None, **options):
     >>> explain(pipeline, X[:3], 1 - pipeline.predict(X[:3]))
     <Counterfactuals of 3 rows: 3 valid>
     """
-    steps, last, cutoff = _parts(estimator)
+    steps, last, cutoff = split_parts(estimator)
     if not isinstance(last, CounterfactualTrainedClassifier):
         raise TypeError(
             "explain takes a fitted CounterfactualTrainedClassifier, a Pipeline that "
@@ -127,21 +127,21 @@ def _explain(steps, last, predict_proba, X, target, options):
     return result
 
 
-def _parts(estimator):
+def split_parts(estimator):
     """Split into the steps that do something, the estimator at the end, its cutoff."""
     if isinstance(estimator, FrozenEstimator):
-        return _parts(estimator.estimator)
+        return split_parts(estimator.estimator)
     if isinstance(estimator, THRESHOLDED):
         check_is_fitted(estimator)
         # What is outside decides, whatever is inside.
-        return *_parts(estimator.estimator_)[:2], Cutoff.of(estimator)
+        return *split_parts(estimator.estimator_)[:2], Cutoff.of(estimator)
     if (part := calibrated_part(estimator)) is not None:
-        steps, last, _ = _parts(part)
+        steps, last, _ = split_parts(part)
         if isinstance(last, CounterfactualTrainedClassifier):
             last = Calibration.of(estimator).apply(last)
         return steps, last, None
     if hasattr(estimator, "best_estimator_"):
-        return _parts(estimator.best_estimator_)
+        return split_parts(estimator.best_estimator_)
     if hasattr(estimator, "refit"):
         check_is_fitted(estimator)
     if not isinstance(estimator, Pipeline):
@@ -151,5 +151,5 @@ def _parts(estimator):
         for name, step in estimator.steps[:-1]
         if step is not None and not isinstance(step, str)
     ]
-    more, last, cutoff = _parts(estimator.steps[-1][1])
+    more, last, cutoff = split_parts(estimator.steps[-1][1])
     return steps + more, last, cutoff

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from sklearn_ct._constraints import Constraints
-from sklearn_ct._gradient import logits_and_back, softmax
+from sklearn_ct._gradient import logits_and_back, one_hot, softmax
 
 # Bytes; the largest block that glibc's limit follows is 32 MiB.
 LARGE = 31 * 2**20
@@ -284,10 +284,9 @@ class _Walk:
         return reached
 
     def wanted(self, probability: Tensor) -> Tensor:  # (n, K)
-        """One-hot targets, class by class in memory as the probabilities are."""
+        """One-hot targets, kept for as long as the rows are the same."""
         if self.one_hot is None:
-            none = torch.zeros_like(probability.T)
-            self.one_hot = none.scatter_(0, self.target.unsqueeze(0), 1.0).T
+            self.one_hot = one_hot(self.target, probability)
         return self.one_hot
 
     def take(self, keep: Tensor) -> "_Walk":

@@ -11,6 +11,7 @@ from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils.fixes import parse_version
+from test_cutoff import check
 
 from sklearn_ct import CounterfactualTrainedClassifier, explain
 from sklearn_ct._calibration import Calibration
@@ -47,21 +48,6 @@ def calibrated(clf, loans, method):
     model = CalibratedClassifierCV(FrozenEstimator(clf), method=method)
     # For the temperature scikit-learn 1.9 looks at y[0], whatever the index.
     return model.fit(X[400:], np.asarray(y[400:]))
-
-
-def check(model, X, target, **options):
-    asked = X[model.predict(X) != target][:40]
-    result = explain(model, asked, target, **options)
-    assert len(result) == len(asked) > 10
-    assert (result.status == "valid").mean() > 0.9
-    table = result.counterfactuals
-    np.testing.assert_array_equal(model.predict(table) == target, result.valid)
-    own = model.classes_.tolist().index(target)
-    np.testing.assert_allclose(
-        result.probability, model.predict_proba(table)[:, own], rtol=1e-9
-    )
-    assert (table["age"] == asked["age"]).all()
-    return result
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -14,6 +14,7 @@ from sklearn_ct import CounterfactualTrainedClassifier, explain
 from sklearn_ct._cutoff import Cutoff
 from sklearn_ct.datasets import make_loan_applications
 from sklearn_ct.metrics import recourse_scoring, robust_accuracy_score
+from sklearn_ct.metrics._scorers import to_classifier
 
 SCORERS = {k: score for k, score in recourse_scoring().items() if callable(score)}
 RULES = {"age": "none", "late_payments": "decrease"}
@@ -45,7 +46,7 @@ def check(model, X, target, **options):
     asked = X[model.predict(X) != target][:40]
     result = explain(model, asked, target, **options)
     assert len(result) == len(asked) > 10
-    assert result.valid.mean() > 0.9
+    assert (result.status == "valid").mean() > 0.9
     table = result.counterfactuals
     np.testing.assert_array_equal(model.predict(table) == target, result.valid)
     own = model.classes_.tolist().index(target)
@@ -127,6 +128,15 @@ def test_scorers_decide_at_the_threshold(loans, clf):
     shifted = Cutoff.of(model).apply(model.estimator_)
     assert scores["robust_accuracy"] == robust_accuracy_score(shifted, X, y)
     assert (shifted.predict(X) == model.predict(X)).all()
+
+
+def test_of_two_thresholds_the_outer_one_decides(loans, clf):
+    X, y = loans
+    inner = FixedThresholdClassifier(clf, threshold=0.8, pos_label="approved")
+    model = FixedThresholdClassifier(inner, threshold=0.3, pos_label="approved")
+    check(model.fit(X, y), X, "approved")
+    classifier, _ = to_classifier(model, X)
+    assert (classifier.predict(X) == model.predict(X)).all()
 
 
 @pytest.mark.parametrize("threshold", [0.0, 1.0, -2.0])

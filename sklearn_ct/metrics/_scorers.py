@@ -3,12 +3,8 @@
 from numbers import Integral
 
 import numpy as np
-from sklearn.frozen import FrozenEstimator
-from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
 
-from sklearn_ct._calibration import Calibration, calibrated_part
-from sklearn_ct._cutoff import THRESHOLDED, Cutoff
 from sklearn_ct._table import dense, take_rows
 from sklearn_ct.metrics._actionability import counterfactual_cost, validity_score
 from sklearn_ct.metrics._plausibility import implausibility_distance, mmd_distance
@@ -288,22 +284,13 @@ def recourse_scoring():
 
 def to_classifier(estimator, X):
     """Return the last classifier of an estimator, and X as that classifier sees it."""
-    if isinstance(estimator, FrozenEstimator):
-        return to_classifier(estimator.estimator, X)
-    if hasattr(estimator, "best_estimator_"):
-        return to_classifier(estimator.best_estimator_, X)
-    if (part := calibrated_part(estimator)) is not None:
-        classifier, X = to_classifier(part, X)
-        return Calibration.of(estimator).apply(classifier), X
-    if isinstance(estimator, THRESHOLDED):
-        classifier, X = to_classifier(estimator.estimator_, X)
-        cutoff = Cutoff.of(estimator)
-        return (classifier if cutoff is None else cutoff.apply(classifier)), X
-    if isinstance(estimator, Pipeline):
-        if len(estimator.steps) > 1:
-            X = estimator[:-1].transform(X)
-        return to_classifier(estimator.steps[-1][1], X)
-    return estimator, X
+    # Imported here: the package's face imports the metrics.
+    from sklearn_ct._pipeline import split_parts
+
+    steps, classifier, cutoff = split_parts(estimator)
+    for _, step in steps:
+        X = step.transform(X)
+    return (classifier if cutoff is None else cutoff.apply(classifier)), X
 
 
 def encode(estimator, X):

@@ -3,7 +3,6 @@
 import math
 import time
 import warnings
-from contextlib import contextmanager
 from copy import deepcopy
 
 import torch
@@ -19,6 +18,7 @@ from sklearn_ct._generate import generate, swap_frozen
 from sklearn_ct._gradient import logits_and_back, signed_step
 from sklearn_ct._module import LogProbability, TwoLogits
 from sklearn_ct._objective import input_sparsity, objective
+from sklearn_ct._torch_state import one_thread
 from sklearn_ct.losses import Terms, Weights
 
 __all__ = [
@@ -26,7 +26,6 @@ __all__ = [
     "NeuralNet",
     "NonFiniteLossWarning",
     "module_of",
-    "one_thread",
 ]
 
 CONVENTIONAL = Weights(0.0, 0.0, 0.0)
@@ -121,14 +120,22 @@ class CounterfactualNet(NeuralNetClassifier):
         Returns
         -------
         self
+
+        Raises
+        ------
+        KeyboardInterrupt
+            As soon as somebody interrupts it; a callback that does ends the training.
         """
         self.sample_weight_ = sample_weight
         self.epochs_ = self.max_epochs if epochs is None else epochs
         self.train_split = (
             None if validation is None else predefined_split(Dataset(*validation))
         )
+        self.interrupted_ = True
         with one_thread():
             self.partial_fit(Dataset(X, y), None, epochs=self.epochs_)
+        if self.interrupted_:  # skorch takes what there is for the result
+            raise KeyboardInterrupt
         # Nothing of the rows stays with the net.
         self.bank_ = self.searches_ = self.sample_weight_ = self.train_split = None
         self.own_, self.logits_, self.ask_ = [], [], None
@@ -152,12 +159,22 @@ class CounterfactualNet(NeuralNetClassifier):
             return Epoch(self, X, y, self.sample_weight_)
         return Batches(X, y, max(self.batch_size, 10_000))
 
+    def fit_loop(self, *args, **kwargs):
+        """Train, and note whether it came to its end."""
+        super().fit_loop(*args, **kwargs)
+        self.interrupted_ = False
+        return self
+
     def notify(self, method_name, **cb_kwargs):
-        """Show callbacks ``(X, y)`` as the batch."""
+        """Show callbacks ``(X, y)`` as the batch; they may end the training."""
         if isinstance(batch := cb_kwargs.get("batch"), tuple):
             X, y = batch
             cb_kwargs["batch"] = X, (y[0] if isinstance(y, tuple) else y)
-        super().notify(method_name, **cb_kwargs)
+        try:
+            super().notify(method_name, **cb_kwargs)
+        except KeyboardInterrupt:
+            self.interrupted_ = False
+            raise
 
     def train_step_single(self, batch, **fit_params):
         """One pass over the batch and its counterfactuals, and the gradient."""
@@ -350,14 +367,3 @@ def early_stopping(patience):
         load_best=True,
         sink=noop,
     )
-
-
-@contextmanager
-def one_thread():
-    """Run torch on one thread, the fastest for small networks, and put it back."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -1,6 +1,5 @@
 """From parameters and rows to a trained net."""
 
-from contextlib import contextmanager
 from copy import deepcopy
 from numbers import Integral
 
@@ -20,13 +19,13 @@ from sklearn_ct._net import (
     Progress,
     early_stopping,
     module_of,
-    one_thread,
 )
 from sklearn_ct._parameters import PARAMETERS
 from sklearn_ct._pretrained import Pretrained, pretrained
 from sklearn_ct._references import References
 from sklearn_ct._rules import Rules
 from sklearn_ct._table import take_rows
+from sklearn_ct._torch_state import one_thread, seeded
 from sklearn_ct._validation import (
     check_device,
     check_generator,
@@ -201,7 +200,7 @@ class Trained(BaseEstimator):
             )
             parts, validation = split[::2], split[1:4:2]
         check_device(self.device)
-        with self._seeded(seed):
+        with one_thread(), seeded(seed, self.device):
             if mode == "further":
                 net = deepcopy(self.net_)
                 net.set_params(**self._settings(next(net.module_.parameters())))
@@ -228,7 +227,7 @@ class Trained(BaseEstimator):
         )
         self.n_iter_ = len(net.history)
         self.loss_curve_ = self.history_["train_loss"].tolist()
-        before = {} if fresh else self._references
+        before = self._references if mode == "further" else {}
         self._references = before | {
             k: before[k].extended(rows, N_REFERENCES)
             if k in before
@@ -339,17 +338,6 @@ class Trained(BaseEstimator):
             return generator.fit(
                 torch.as_tensor(real).to(like), constraints=self.net_.constraints
             )
-
-    @contextmanager
-    def _seeded(self, seed):
-        devices = [torch.device(self.device)] if "cuda" in self.device else []
-        with one_thread(), torch.random.fork_rng(devices=devices):
-            # torch.manual_seed would reseed every other device, too.
-            torch.default_generator.manual_seed(seed)
-            for device in devices:
-                with torch.cuda.device(device):
-                    torch.cuda.manual_seed(seed)
-            yield
 
     def __sklearn_tags__(self):
         """Say that sparse matrices are taken; they are made dense."""

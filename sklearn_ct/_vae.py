@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from sklearn_ct._module import MLP
+from sklearn_ct._torch_state import seeded
 
 # Longer gradients are cut: a row of a heavy tail can be a hundred deviations away.
 LONGEST_GRADIENT = 5.0
@@ -151,9 +152,7 @@ def fit_vae(
     I. Higgins et al., "beta-VAE: learning basic visual concepts with a constrained
     variational framework", ICLR 2017.
     """
-    with torch.random.fork_rng(devices=[]):
-        # Of the CPU alone: torch.manual_seed would reseed every other device, too.
-        torch.default_generator.manual_seed(seed)
+    with seeded(seed):
         vae = VAE(X, group, latent_dim=latent_dim, hidden_dim=hidden_dim).to(X)
     draw = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.Adam(vae.parameters(), lr=lr, fused=True)

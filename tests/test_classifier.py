@@ -461,7 +461,7 @@ def test_real_rows_of_classes_that_come_later():
         result = clf.explain(asked[:5], target)
         assert np.isfinite(result.implausibility[result.valid]).all()
     warm = _make(warm_start=True).fit(X[:200], Y[:200]).fit(X, Y)
-    assert sum(map(len, warm._references.values())) == 500
+    assert sum(map(len, warm._references.values())) == 300
 
 
 def test_only_the_generator_of_the_cpu_is_seeded(monkeypatch):
@@ -472,6 +472,52 @@ def test_only_the_generator_of_the_cpu_is_seeded(monkeypatch):
     monkeypatch.setattr(torch, "manual_seed", seeded)
     clf = _make(max_epochs=1).fit(X, Y)
     assert len(clf.explain(X[:3])) == 3
+
+
+class Stop(Callback):
+    """Raises in the second epoch, as somebody at the keyboard or a callback would."""
+
+    def __init__(self, at_the_keyboard):
+        self.at_the_keyboard = at_the_keyboard
+
+    def on_epoch_begin(self, net, **kwargs):
+        if len(net.history) != 2:
+            return
+        if not self.at_the_keyboard:
+            raise KeyboardInterrupt
+
+        def interrupted(*arguments, **options):
+            raise KeyboardInterrupt
+
+        net.train_step = interrupted
+
+
+def test_an_interrupted_fit_leaves_the_one_before():
+    clf = _make().fit(X, Y)
+    before = clf.predict_proba(X)
+    clf.set_params(callbacks=[Stop(at_the_keyboard=True)], random_state=1)
+    with pytest.raises(KeyboardInterrupt):
+        clf.fit(X, Y)
+    np.testing.assert_array_equal(clf.predict_proba(X), before)
+    assert clf.n_iter_ == 4
+
+
+def test_a_callback_may_end_the_training():
+    clf = _make(callbacks=[Stop(at_the_keyboard=False)]).fit(X, Y)
+    assert clf.n_iter_ == 2
+    assert len(clf.predict(X)) == len(X)
+
+
+def test_threads_give_what_one_after_the_other_gives():
+    clf = _make(max_epochs=2)
+    torch.manual_seed(3)
+    state = torch.random.get_rng_state()
+    expected = cross_val_predict(clf, X, Y, cv=3, method="predict_proba")
+    with joblib.parallel_config(backend="threading"):
+        found = cross_val_predict(clf, X, Y, cv=3, method="predict_proba", n_jobs=3)
+        clf.fit(X, Y).explain(X, n_jobs=3)
+    np.testing.assert_array_equal(found, expected)
+    assert torch.equal(torch.random.get_rng_state(), state)
 
 
 def test_partial_fit_goes_on_from_fit():

@@ -18,8 +18,8 @@ from sklearn.utils._param_validation import InvalidParameterError
 from sklearn_ct import CounterfactualTrainedClassifier, explain, generators
 from sklearn_ct._constraints import Constraints
 from sklearn_ct._module import MLP
-from sklearn_ct._net import one_thread
 from sklearn_ct._search import search
+from sklearn_ct._torch_state import one_thread
 from sklearn_ct.datasets import make_loan_applications, make_moons
 from sklearn_ct.generators import GENERATORS, REVISE, BaseGenerator, ECCCo, Generic
 from sklearn_ct.metrics import constraint_violations, implausibility_distance

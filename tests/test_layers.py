@@ -39,7 +39,7 @@ LAYERS = [
         "_reasons",
         "_scaling",
     ],
-    ["losses", "_constraints", "_gradient", "_module"],
+    ["losses", "_constraints", "_gradient", "_module", "_torch_state"],
 ]
 CORE = {
     "losses",
@@ -49,6 +49,7 @@ CORE = {
     "_constraints",
     "_gradient",
     "_module",
+    "_torch_state",
     "_vae",
 }
 # Packages that only these files may import.

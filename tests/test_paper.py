@@ -14,7 +14,8 @@ from sklearn_ct import CounterfactualTrainedClassifier
 from sklearn_ct._constraints import Constraints
 from sklearn_ct._generate import _Positives
 from sklearn_ct._module import MLP
-from sklearn_ct._net import CounterfactualNet, one_thread
+from sklearn_ct._net import CounterfactualNet
+from sklearn_ct._torch_state import one_thread
 from sklearn_ct.datasets import make_moons
 from sklearn_ct.generators import ECCCo, Generic
 from sklearn_ct.losses import contrastive_divergence, energy

@@ -8,8 +8,8 @@ from torch import nn
 from sklearn_ct import _search
 from sklearn_ct._constraints import Constraints
 from sklearn_ct._module import MLP
-from sklearn_ct._net import one_thread
 from sklearn_ct._search import search
+from sklearn_ct._torch_state import one_thread
 
 FREE = Constraints.free(3)
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from sklearn_ct._constraints import Constraints
 from sklearn_ct._module import MLP
-from sklearn_ct._net import one_thread
 from sklearn_ct._search import search
+from sklearn_ct._torch_state import one_thread
 
 FREE = Constraints.free(3)
 

@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy
 from sklearn_ct import CounterfactualTrainedClassifier
 from sklearn_ct._constraints import Constraints
 from sklearn_ct._module import MLP
-from sklearn_ct._net import one_thread
+from sklearn_ct._torch_state import one_thread
 from sklearn_ct.datasets import make_moons
 from sklearn_ct.generators import ECCCo
 

@@ -120,12 +120,10 @@ def generate(
     drawn = X[rows]
     with torch.no_grad():
         logits = module(drawn)
-    n_classes = logits.shape[1]
-    shift = torch.randint(1, n_classes, (m,), generator=draw).to(X.device)
     uniform = _Uniform(drawn, draw)
     searches = Searches(
         rows=rows,
-        target=(logits.argmax(1) + shift) % n_classes,
+        target=_targets(logits.argmax(1), y, draw),
         tau=tau + max(tau_max - tau, 0.0) * uniform()[:, 0],
         paths=Paths.start(drawn, generator.encode),
     )
@@ -139,12 +137,10 @@ def generate(
     positives = _Positives(X, y, target, draw)
     drawn_real = positives()
     real = _nearest(drawn_real, paths.counterfactual, positives, n_positives)
-    exist = positives.exist.unsqueeze(1)
     nascent = swap_frozen(paths.nascent, x, constraints, swap_immutable, draw)
-    share = torch.where(exist, uniform(), 1.0)
+    share = uniform()
     partner = constraints.protect(drawn_real, x)
-    mature = paths.mature.unsqueeze(1) & exist
-    found = torch.where(mature, paths.counterfactual, real)
+    found = torch.where(paths.mature.unsqueeze(1), paths.counterfactual, real)
     if sample_weight is None:
         weight = x.new_ones(m)
     else:
@@ -161,6 +157,15 @@ def generate(
     )
     taken = paths.steps - searches.paths.steps
     return batch, replace(searches, paths=paths), taken
+
+
+def _targets(predicted: Tensor, y: Tensor, draw: torch.Generator) -> Tensor:  # (m,)
+    """Draw another class than the one predicted, of those that have rows."""
+    classes = torch.unique(y)
+    n = len(classes)
+    shift = torch.randint(1, max(n, 2), (len(predicted),), generator=draw)
+    place = torch.searchsorted(classes, predicted)
+    return classes[(place + shift.to(y.device)) % n]
 
 
 def swap_frozen(
@@ -199,16 +204,14 @@ class _Positives:
     ) -> None:
         self.X, self.draw = X, draw
         self.order = torch.argsort(y, stable=True)
-        counts = torch.bincount(y, minlength=int(target.max()) + 1)
+        counts = torch.bincount(y)
         self.first = (counts.cumsum(0) - counts)[target]
         self.count = counts[target]
-        self.exist = self.count > 0
 
     def __call__(self) -> Tensor:  # (m, d)
         share = torch.rand(len(self.count), generator=self.draw, dtype=torch.float64)
         offset = (share.to(self.X.device) * self.count).long()
-        place = (self.first + offset).clamp(max=len(self.order) - 1)
-        return self.X[self.order[place]]
+        return self.X[self.order[self.first + offset]]
 
 
 def _nearest(real: Tensor, found: Tensor, draw: _Positives, n_drawn: int) -> Tensor:

@@ -346,7 +346,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, Trained):
         margin : float, default=0.0
             Perturbation of the numbers, in the standardised units of the model (on
             columns scaled by quantiles: of their normal scores) and in the direction
-            that hurts most, under which the answer must stay valid.
+            that hurts most (to first order), under which the answer must stay valid.
         noise : float, default=None
             Standard deviation of Gaussian noise on the numbers, in standardised units.
             Where given, the result says for each answer which share of noisy copies

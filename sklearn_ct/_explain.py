@@ -3,7 +3,6 @@
 from numbers import Integral, Real
 
 import numpy as np
-import torch
 from joblib import Parallel, delayed, effective_n_jobs
 from joblib.parallel import get_active_backend
 from sklearn.utils import check_random_state
@@ -13,10 +12,10 @@ from sklearn_ct._bounds import Bounds
 from sklearn_ct._counterfactuals import Counterfactuals
 from sklearn_ct._invalidation import invalidation_rate
 from sklearn_ct._link import Link
-from sklearn_ct._net import one_thread
 from sklearn_ct._recourse import Options, cost_parts, find
 from sklearn_ct._rules import Rules
 from sklearn_ct._table import take_rows
+from sklearn_ct._torch_state import one_thread, seeded
 
 BLOCK = 2000
 
@@ -139,9 +138,7 @@ def explain_table(
 
 def _answer(model, bounds, target, options, references, rows, k, seed):
     """Find the ``k`` answers of a block of rows, cheapest first."""
-    with one_thread(), torch.random.fork_rng(devices=[]):
-        # Of the CPU alone: torch.manual_seed would reseed every other device, too.
-        torch.default_generator.manual_seed(seed)
+    with one_thread(), seeded(seed):
         answers = [find(model, bounds, target, options, references, rows)]
         home = model.codec.embed(bounds.factual)
 
@@ -152,10 +149,12 @@ def _answer(model, bounds, target, options, references, rows, k, seed):
         closed = np.zeros(bounds.factual.shape, dtype=bool)
         for _ in range(1, k):
             # Another answer must do without the costliest change of each one so far.
-            closed |= _costliest(parts(answers[-1]))
+            changed = (answers[-1].values != bounds.factual) & ~bounds.must
+            closed |= _costliest(parts(answers[-1]), changed)
             narrower = bounds.freeze(closed)
             other = find(model, narrower, target, options, references, rows)
-            other.reason[other.status == "infeasible"] = (
+            none = (other.status == "infeasible") & (answers[0].status != "infeasible")
+            other.reason[none] = (
                 "no further answer without the changes of the others was found"
             )
             answers.append(other)
@@ -173,10 +172,12 @@ def _answer(model, bounds, target, options, references, rows, k, seed):
     )
 
 
-def _costliest(parts):
+def _costliest(parts, changed):
+    """Mark the costliest change of each row, (n, n_variables), though it be free."""
     chosen = np.zeros(parts.shape, dtype=bool)
-    np.put_along_axis(chosen, parts.argmax(axis=1)[:, None], True, axis=1)
-    return chosen & (parts > 0)
+    first = np.where(changed, parts, -1.0).argmax(axis=1)
+    np.put_along_axis(chosen, first[:, None], True, axis=1)
+    return chosen & changed
 
 
 def _result(

@@ -19,6 +19,9 @@ BISECTIONS = 10
 NEAREST_ROWS = 20
 PAIRS = 50_000  # rows evaluated at a time, for bounded memory
 LONGER_STEPS = (1.0, 4.0)
+# Of codes beyond this the search over edits, which adds to a layer's output and takes
+# away, keeps too few digits to be believed.
+EXACT = 1e6
 SURE = (0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.99)
 
 
@@ -137,11 +140,13 @@ class _Task:
                 self.fall_back(values, found, references)
             status[found & (status == "infeasible")] = "fallback"
             self.sparsify(values, found)
-            self.pull_back(values, found)
         if self.options.max_changes is not None:
+            free = values.copy()
             self.restrict(values, found, references)
-            status[found & (status == "infeasible")] = "valid"
+            status[(values != free).any(axis=1)] = "valid"
             status[~found] = "infeasible"
+        if self.options.effort == "full":
+            self.pull_back(values, found)
         return values, status
 
     def lead(self, logits, rows, floor=None):
@@ -259,7 +264,8 @@ class _Task:
             part = self.take(rows)
             edits = real.edits(effort)
             new, ok = search_edits(part, edits, effort)
-            if self.options.link or self.options.margin:
+            far = np.abs(part.home).max() > EXACT
+            if self.options.link or self.options.margin or far:
                 new = part.linked(new)
                 ok &= part.check(new)
             better = ok & ~found[rows]
@@ -312,6 +318,10 @@ class _Task:
         """Cost of each variable for codes of rows, (s, n_variables)."""
         return cost_parts(self.codec, codes, self.home[rows], self.options)
 
+    def changes(self, values):
+        """How many features of each row differ from the factual's, (n,)."""
+        return (values != self.bounds.factual).sum(axis=1)
+
     def sparsify(self, values, found):
         """Put changes back where the answer stays valid, the costliest first."""
         rows = np.flatnonzero(found)
@@ -350,22 +360,24 @@ class _Task:
             trial = np.where(moved[rows], trial, values[rows])
             trial = part.settle(trial)
             ok = part.check(trial)
+            if self.options.link is not None:  # which may move another feature
+                ok &= part.changes(trial) <= part.changes(values[rows])
             far, near = np.where(ok, middle, far), np.where(ok, near, middle)
             values[rows[ok]] = trial[ok]
 
     def restrict(self, values, found, references):
         """Keep to ``max_changes``: by fewer edits, or a walk of the largest changes."""
         limit = self.options.max_changes
-        factual = self.bounds.factual
 
         def too_many():
-            return found & ((values != factual).sum(axis=1) > limit)
+            return found & (self.changes(values) > limit)
 
         many = too_many()
         if self.options.effort == "full" and many.any():
             free, few = values.copy(), found & ~many
             self.edit(values, few, references, replace(THOROUGH, depth=limit), True)
             values[~few] = free[~few]
+            found |= few
         rows = np.flatnonzero(too_many())
         if len(rows):
             part = self.parts(self.codec.embed(values[rows]), rows)
@@ -378,7 +390,6 @@ class _Task:
             if self.options.effort == "full":
                 task.walk_farther(new, ok)
                 task.sparsify(new, ok)
-                task.pull_back(new, ok)
             ok &= ~task.bounds.conflict.any(axis=1)  # more must change than may
             values[rows[ok]] = new[ok]
         found &= ~too_many()

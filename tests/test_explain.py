@@ -419,6 +419,47 @@ def test_feature_costs(clf, asked):
     assert free.cost.mean() < plain.cost.mean()
 
 
+def test_a_free_change_is_not_asked_for_twice(clf, asked):
+    free = {"income": 0.0, "savings": 0.0}
+    result = clf.explain(asked, n_counterfactuals=3, feature_costs=free)
+    check_honest(clf, asked, result, k=3)
+    found = result[result.valid]
+    answers = found.to_frame()[asked.columns].assign(query=found.query)
+    assert not answers.duplicated().any()
+    # Each does without a change of every one before it.
+    changed = result.counterfactuals.astype(object) != result.factuals.astype(object)
+    changed = changed.to_numpy().reshape(-1, 3, asked.shape[1])
+    valid = result.valid.reshape(-1, 3)
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        both = valid[:, one] & valid[:, other]
+        assert both.any()
+        assert (changed[both, one] != changed[both, other]).any(axis=1).all()
+
+
+def test_the_first_answers_reason_stays(clf, asked):
+    frozen = dict.fromkeys(asked.columns, "none")
+    result = clf.explain(asked[:3], n_counterfactuals=2, mutability=frozen)
+    assert set(result.reason) == {"no feature may change"}
+
+
+@pytest.mark.parametrize("max_changes", [None, 1])
+def test_numbers_go_no_farther_than_needed(clf, asked, max_changes):
+    numbers = asked.select_dtypes("number").columns
+    still = dict.fromkeys(asked.columns.difference(numbers), "none")
+    result = clf.explain(asked, mutability=still, max_changes=max_changes)
+    result = result[np.isin(result.status, ["valid", "fallback"])]
+    assert len(result) > 20
+    nearer = result.counterfactuals.copy()
+    for name in numbers:
+        change = nearer[name] - result.factuals[name]
+        step = 0.97 * change if name == "debt" else np.trunc(0.97 * change).astype(int)
+        nearer[name] = result.factuals[name] + step
+    moved = (nearer != result.counterfactuals).any(axis=1).to_numpy()
+    assert moved.sum() > 20
+    reached = clf.predict(nearer) == result.target
+    assert reached[moved].mean() < 0.05
+
+
 def test_tau(clf, asked):
     plain, sure = (clf.explain(asked, tau=tau) for tau in (0.5, 0.8))
     check_honest(clf, asked, sure)

@@ -36,11 +36,11 @@ class Counterfactuals:
     probability : ndarray of shape (m,)
         Predicted probability of the target for the counterfactual.
     cost : ndarray of shape (m,)
-        Distance (l1) from the factual in the model's standardised input space; a
-        switched category counts 2.
+        Distance (l1) from the factual in the model's standardised input space, where a
+        switched category counts 2; each feature by its weight in ``feature_costs``.
     diversity : ndarray of shape (m,)
-        Mean distance (l1, as ``cost``) to the other valid answers for the same row;
-        NaN where there is no other.
+        Mean distance (l1, all features alike) to the other valid answers for the same
+        row; NaN where there is no other.
     invalidation_rate : ndarray of shape (m,) or None
         Share of noisy copies of the answer that are not predicted as the target; NaN
         for infeasible rows. None unless ``explain`` was given ``noise``.
@@ -141,14 +141,21 @@ class Counterfactuals:
         DataFrame
             Columns of the input, then ``target``, ``status``, ``probability``,
             ``cost``, ``n_changes``, ``reason`` and, where asked for,
-            ``invalidation_rate``; the index is that of the factuals.
+            ``invalidation_rate``, each with ``_`` behind it where the input has a
+            column of that name; the index is that of the factuals.
         """
         frame = _as_pandas(self.counterfactuals).copy()
         outcome = ("target", "status", "probability", "cost", "n_changes", "reason")
         if self.invalidation_rate is not None:
             outcome += ("invalidation_rate",)
         for name in outcome:
-            frame[name if name not in frame else f"{name}_"] = getattr(self, name)
+            free = name
+            while free in frame:
+                free += "_"
+            value = getattr(self, name)
+            # Texts have one type, with rows and without, as a Dask `meta` needs.
+            dtype = None if value.dtype.kind in "biuf" else object
+            frame[free] = pd.Series(value, frame.index, dtype=dtype)
         return frame
 
     def changes(self):
@@ -201,8 +208,9 @@ class Counterfactuals:
         if one.status[0] == "infeasible":
             return f"None under these constraints: {one.reason[0]}."
         changes = one.changes()
+        blocks = {name for name, columns in self._features if len(columns) > 1}
         steps = [
-            _step(feature, old, new)
+            _step(feature, old, new, feature in blocks)
             for feature, old, new in zip(
                 changes["feature"], changes["from"], changes["to"], strict=True
             )
@@ -304,12 +312,12 @@ class Counterfactuals:
         for i in range(len(shown)):
             cells = [f"<th>{escape(str(after.index[i]))}</th>"]
             for j in range(after.shape[1]):
-                new = escape(_show(after.iat[i, j]))
-                old = escape(_show(before.iat[i, j]))
+                old, new = before.iat[i, j], after.iat[i, j]
                 cells.append(
-                    f"<td><del>{old}</del> <b>{new}</b></td>"
+                    f"<td><del>{escape(_exact(old))}</del> "
+                    f"<b>{escape(_exact(new))}</b></td>"
                     if changed[i, j]
-                    else f"<td>{new}</td>"
+                    else f"<td>{escape(_short(new))}</td>"
                 )
             outcome = (shown.target[i], shown.status[i], f"{shown.probability[i]:.2f}")
             cells += [f"<td>{escape(str(value))}</td>" for value in outcome]
@@ -329,32 +337,45 @@ def _as_pandas(table):
 def _cells(frame, columns):
     """Cells of a variable; of a one-hot block the name of the column that is 1."""
     if len(columns) == 1:
-        return frame.iloc[:, columns[0]].astype(object).to_numpy()
+        column = frame.iloc[:, columns[0]]
+        if column.dtype in (np.float16, np.float32):  # astype would show all digits
+            return np.array([*column.to_numpy()], dtype=object)
+        return column.astype(object).to_numpy()
     block = frame.iloc[:, list(columns)].to_numpy(dtype=float)
     names = np.asarray(frame.columns[list(columns)], dtype=object)
     return names[block.argmax(axis=1)]
 
 
-def _step(feature, old, new):
-    if isinstance(feature, tuple):
+def _step(feature, old, new, is_block):
+    if is_block:
         return f"change {old} to {new}"
     if isinstance(feature, int):
         feature = f"column {feature}"
     if pd.isna(old):
-        return f"set {feature}, which is missing, to {_show(new)}"
+        return f"set {feature}, which is missing, to {_exact(new)}"
     if _is_number(old) and _is_number(new):
         verb = "raise" if new > old else "lower"
-        return f"{verb} {feature} from {_show(old)} to {_show(new)}"
-    return f"change {feature} from {_show(old)!r} to {_show(new)!r}"
+        return f"{verb} {feature} from {_exact(old)} to {_exact(new)}"
+    return f"change {feature} from {_exact(old)!r} to {_exact(new)!r}"
 
 
 def _is_number(value):
     return isinstance(value, int | float | np.number) and not isinstance(value, bool)
 
 
-def _show(value):
+def _exact(value):
+    """Give all digits: what was checked is the number, not one near it."""
     if not _is_number(value):
         return str(value)
     if float(value).is_integer():
         return f"{int(value):,}"
+    digits = np.format_float_positional(abs(value), trim="-")
+    whole, point, rest = digits.partition(".")
+    return f"{'-' if value < 0 else ''}{int(whole):,}{point}{rest}"
+
+
+def _short(value):
+    """Give a few digits, for cells that nobody is asked to change."""
+    if not _is_number(value) or float(value).is_integer():
+        return _exact(value)
     return f"{float(value):,.4g}" if abs(value) < 1000 else f"{float(value):,.2f}"

@@ -244,7 +244,11 @@ def test_describe(i, sentence):
     [
         (2_000_000, 1_500_000, "Lower income from 2,000,000 to 1,500,000"),
         (1.25, 1.5, "Raise income from 1.25 to 1.5"),
-        (1234.5, 99.0, "Lower income from 1,234.50 to 99"),
+        (1234.5, 99.0, "Lower income from 1,234.5 to 99"),
+        # What was checked is the number, not one near it.
+        (-0.1, 2.4157, "Raise income from -0.1 to 2.4157"),
+        (1234567.89012, 1.5e-7, "Lower income from 1,234,567.89012 to 0.00000015"),
+        (np.float32(0.3), np.float32(0.1), "Lower income from 0.3 to 0.1"),
         (-3, 4, "Raise income from -3 to 4"),
         (np.nan, 5.0, "Set income, which is missing, to 5"),
         (True, False, "Change income from 'True' to 'False'"),

@@ -57,8 +57,10 @@ class Calibration:
         """Copy of a fitted classifier with these logits."""
         moved = copy(classifier)
         moved.net_ = copy(classifier.net_)
+        network = classifier.net_.module_
         layer = Affine(self.scale, torch.from_numpy(self.shift))
-        moved.net_.module_ = torch.nn.Sequential(classifier.net_.module_, layer)
+        layer.to(next(network.parameters()).device)
+        moved.net_.module_ = torch.nn.Sequential(network, layer)
         return moved
 
 

@@ -293,7 +293,7 @@ def _targets(target, classes, probability):
 
 
 def _costs(feature_costs, codec):
-    costs = np.ones(len(codec.variables_))
+    costs, given = np.ones(len(codec.variables_)), {}
     if feature_costs is not None and not isinstance(feature_costs, dict):
         raise ValueError(
             "The 'feature_costs' parameter of explain must be None or a dict "
@@ -306,11 +306,17 @@ def _costs(feature_costs, codec):
                 f"zero or greater. Got {weight!r} instead."
             )
         block = isinstance(column, tuple) and column not in codec.names_
-        try:
-            for part in column if block else (column,):
-                costs[codec.variable_of(part)] = weight
-        except ValueError as error:
-            raise ValueError(f"In the 'feature_costs' parameter: {error}") from None
+        for part in column if block else (column,):
+            try:
+                j = codec.variable_of(part)
+            except ValueError as error:
+                raise ValueError(f"In the 'feature_costs' parameter: {error}") from None
+            if given.setdefault(j, weight) != weight:
+                raise ValueError(
+                    f"The 'feature_costs' of column {part!r} is {weight!r}, and that "
+                    f"of its one-hot block {given[j]!r}: a block has one weight."
+                )
+            costs[j] = weight
     return costs
 
 

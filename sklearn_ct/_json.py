@@ -112,7 +112,11 @@ def _records(frame):
 def _schema(column):
     name = _plain(column.name)
     if not isinstance(column.dtype, pd.CategoricalDtype):
-        return {"name": name, "dtype": str(column.dtype)}
+        # null stands for None and for NaN, which transformers tell apart.
+        empty = column[column.isna()] if column.dtype == object else ()
+        has_nan = any(isinstance(cell, float) for cell in empty)
+        missing = {"missing": "NaN"} if has_nan else {}
+        return {"name": name, "dtype": str(column.dtype), **missing}
     categories = [_plain(label) for label in column.dtype.categories]
     ordered = bool(column.dtype.ordered)
     return {
@@ -126,6 +130,8 @@ def _schema(column):
 def _typed(cells, column):
     if column["dtype"] == "category":
         return pd.Categorical(cells, column["categories"], ordered=column["ordered"])
+    if column.get("missing") == "NaN":
+        cells = [np.nan if cell is None else cell for cell in cells]
     return pd.Series(cells, dtype=object).astype(column["dtype"])
 
 

@@ -225,8 +225,8 @@ def input_sparsity(module: torch.nn.Module, weight: float) -> Tensor:
     Parameters
     ----------
     module : Module
-        Its first parameter with more than one dimension is charged, and the slope
-        added to its gradient.
+        Of the parameters that are trained, the first with more than one dimension is
+        charged, and the slope added to its gradient.
     weight : float
         ``lambda_sparse``.
 
@@ -239,7 +239,8 @@ def input_sparsity(module: torch.nn.Module, weight: float) -> Tensor:
     ----------
     R. Tibshirani, "Regression shrinkage and selection via the lasso", JRSS B 58, 1996.
     """
-    weights = (value for value in module.parameters() if value.dim() > 1)
+    trained = filter(lambda value: value.requires_grad, module.parameters())
+    weights = (value for value in trained if value.dim() > 1)
     first = next(weights, None)
     if first is None or first.grad is None:
         return next(module.parameters()).new_zeros(())

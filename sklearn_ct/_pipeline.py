@@ -139,6 +139,7 @@ def split_parts(estimator):
         steps, last, _ = split_parts(part)
         if isinstance(last, CounterfactualTrainedClassifier):
             last = Calibration.of(estimator).apply(last)
+            last.classes_ = estimator.classes_  # scikit-learn may have fitted codes
         return steps, last, None
     if hasattr(estimator, "best_estimator_"):
         return split_parts(estimator.best_estimator_)

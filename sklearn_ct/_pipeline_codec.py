@@ -8,8 +8,9 @@ from sklearn_ct._inversion import categories_of, invert, output_columns
 from sklearn_ct._pipeline_memo import Memo
 from sklearn_ct._pipeline_rules import outer_rules
 from sklearn_ct._references import References
-from sklearn_ct._table import column_names, is_frame, take_column
+from sklearn_ct._table import column_names, is_frame, number_type, take_column
 from sklearn_ct._validation import check_X
+from sklearn_ct._variables import limits
 
 # Stands for every category of a column that the pipeline drops.
 DROPPED = "-"
@@ -46,9 +47,13 @@ class PipelineCodec:
             self._inputs.append(output_columns(step, self._inputs[-1]))
         sizes = {k: len(real) for k, real in classifier._references.items()}
         stacked = np.vstack([real.values for real in classifier._references.values()])
-        background = self._typed(self.invert(self.inner.table(stacked)))
+        frames = [self.invert(self.inner.table(stacked)), self._seen(stacked[:1])]
+        background = self._typed(pd.concat(frames, ignore_index=True))
+        if not is_frame(X) and X.dtype.kind in "biuf":
+            # Whole numbers of a pipeline that takes any become any.
+            self.like = self.like.astype(np.result_type(X.dtype, *background.dtypes))
         self.outer = TabularEncoder(numeric_scaling=None).fit(background)
-        values = self.outer.read(background)
+        values = self.outer.read(background)[: len(stacked)]
         ends = np.cumsum(list(sizes.values()))[:-1]
         self.references = {
             k: References(self, real)
@@ -220,6 +225,26 @@ class PipelineCodec:
                 X[:, self.variables_[j].columns[0]] = DROPPED
         return X
 
+    def _seen(self, row):
+        """Invert a row with one cell changed to what `fit` saw and the sample may lack.
+
+        These are the categories and the ends of the numbers; where one cell moves
+        several columns (PCA), nobody has seen the row that results.
+        """
+        moved = []
+        for j, variable in enumerate(self.inner.variables_):
+            if variable.is_number:
+                seen = [self.inner.lower_[j], self.inner.upper_[j]]
+            else:
+                seen = np.flatnonzero(self.inner.observed_[variable.slots])
+            rows = np.repeat(row, len(seen), axis=0)
+            rows[:, j] = seen
+            moved.append(rows)
+        frame = self.invert(self.inner.table(np.vstack([row, *moved])))
+        cells = frame.astype(object).to_numpy()
+        differs = (cells != cells[0]) & ~(pd.isna(cells) & pd.isna(cells[0]))
+        return frame[differs.sum(axis=1) == 1]
+
     def _typed(self, frame):
         """Columns with the types that the outer encoder is to see."""
         categories = {}
@@ -234,7 +259,9 @@ class PipelineCodec:
         for j, name in enumerate(self._columns):
             column = frame[name]
             is_dropped = column.isna().all()
-            dtype = self.like.dtypes.iloc[j] if is_frame(self.like) else None
+            dtype = self._number_like(column)
+            if is_frame(self.like):
+                dtype = self.like.dtypes.iloc[j]
             if name in categories and not is_dropped:
                 labels, ordered = categories[name]
                 if isinstance(dtype, pd.CategoricalDtype) and dtype.ordered:
@@ -250,12 +277,24 @@ class PipelineCodec:
             else:
                 column = column.astype(float).fillna(0.0)
                 if dtype is not None and dtype.kind in "iu":
-                    column = column.round()
+                    # What a lossy inverse gives may lie beyond the type.
+                    column = column.round().clip(*limits(number_type(dtype)))
                 column = column.astype(dtype or float)
             columns[name] = column
             if is_dropped:
                 self._dropped.add(j)
         return pd.DataFrame(columns)
+
+    def _number_like(self, column):
+        """Type of an array asked about, if it holds such a column's numbers."""
+        kind = None if is_frame(self.like) else self.like.dtype.kind
+        if kind == "f":
+            return self.like.dtype
+        if kind in ("i", "u") and not column.isna().any():
+            cells = column.astype(float)
+            if np.allclose(cells, cells.round(), rtol=0, atol=1e-6):
+                return self.like.dtype
+        return None
 
     # -- what depends on what -----------------------------------------------------
 

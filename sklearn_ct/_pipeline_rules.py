@@ -34,6 +34,9 @@ def outer_rules(codec, inner):
                 _bound(codec, rules, inner, j, k, ends[:, j])
             else:
                 frozen |= bool(inner.given[0, k])
+        ranges = inner.lower[0, touched], inner.upper[0, touched]
+        if variable.is_number and np.isinf(ranges).all():
+            rules.lower[0, j], rules.upper[0, j] = -np.inf, np.inf
         if frozen or not rules.allowed[0, variable.slots].any():
             rules.rise[0, j] = rules.fall[0, j] = False
             rules.allowed[0, variable.slots] = codec.observed_[variable.slots]

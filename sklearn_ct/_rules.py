@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from sklearn_ct._bounds import constraints_of
+from sklearn_ct._table import from_polars, is_polars
 from sklearn_ct._variables import cut, objects
 
 DIRECTIONS = {
@@ -137,6 +138,10 @@ class Rules:
 
 def _by_column(given, encoder, parameter, n_rows):
     """Entries as {variable: array of one entry, or of one for each row}."""
+    if isinstance(given, pd.Series):
+        given = given.to_dict()
+    elif is_polars(given):
+        given = from_polars(given)
     if isinstance(given, pd.DataFrame) or (
         isinstance(given, list | tuple)
         and (len(given) or n_rows == 0)

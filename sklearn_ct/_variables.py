@@ -75,7 +75,7 @@ class Variable:
             errors = np.maximum(1e-6, 1e-15 * np.abs(scaled))
             whole = (np.abs(scaled - near) <= errors) | (direction == 0)
             values = np.where(whole, near, outward) / factor
-        values = np.clip(values, *_limits(self._number_type))
+        values = np.clip(values, *limits(self._number_type))
         if self._is_float:
             values = values.astype(self._number_type).astype(np.float64)
         return values
@@ -109,7 +109,7 @@ class Variable:
         return self._number_type.kind == "f"
 
 
-def _limits(dtype):
+def limits(dtype):
     """Smallest and largest float64 that a number type holds."""
     if dtype.kind == "b":
         return 0.0, 1.0

@@ -92,6 +92,19 @@ def test_the_temperature_of_three_classes():
     assert result.valid.mean() > 0.9
 
 
+@has_temperature
+def test_labels_that_were_encoded_on_the_way(loans, clf):
+    X, y = loans
+    model = CalibratedClassifierCV(
+        clone_of(clf), method="temperature", ensemble=False, cv=2
+    ).fit(X, np.asarray(y))
+    inner = model.calibrated_classifiers_[0].estimator.classes_
+    assert inner.tolist() != model.classes_.tolist()
+    check(model, X, "approved", tau=0.6)
+    scores = {k: score(model, X[:200], y[:200]) for k, score in SCORERS.items()}
+    assert np.isfinite(list(scores.values())).all()
+
+
 def test_in_and_around_pipelines_searches_and_thresholds(loans, clf):
     def there(X):
         return X.assign(income=np.log1p(X["income"]))

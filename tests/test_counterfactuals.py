@@ -79,6 +79,9 @@ def made(**parts):
     return Counterfactuals(**fields | parts)
 
 
+TABLES = {"factuals": made().factuals, "counterfactuals": made().counterfactuals}
+
+
 def test_members_have_a_row_for_each_row(result, asked):
     assert len(result) == len(asked) == 12
     for name in ("factuals", "counterfactuals", *MEMBERS):
@@ -163,12 +166,22 @@ def test_to_frame(result, asked):
 
 def test_to_frame_with_columns_of_the_same_name():
     tables = {
-        name: getattr(made(), name).rename(columns={"job": "cost"})
-        for name in ("factuals", "counterfactuals")
+        name: table.rename(columns={"job": "cost"}) for name, table in TABLES.items()
     }
     frame = made(**tables).to_frame()
     assert frame["cost"].tolist() == ["x & y", "b", "c", "e"]
     assert frame["cost_"].tolist() == [3.0, 0.0, 0.0, 2.0]
+    # What is there stays, whatever its name.
+    names = {"income": "cost_", "job": "cost"}
+    tables = {name: table.rename(columns=names) for name, table in TABLES.items()}
+    frame = made(**tables).to_frame()
+    assert frame["cost_"].tolist() == [1_234_567, 1, 2, 3]
+    assert frame["cost__"].tolist() == [3.0, 0.0, 0.0, 2.0]
+
+
+def test_frames_with_and_without_rows_have_one_type(result):
+    some, none = result.to_frame(), result[:0].to_frame()
+    assert list(none.dtypes) == list(some.dtypes)
 
 
 def test_changes(result, asked):
@@ -237,6 +250,27 @@ def test_changes_of_a_one_hot_block(loans):
 def test_describe(i, sentence):
     assert made().describe(i) == sentence
     assert made().describe(i - 4) == sentence
+
+
+def test_columns_with_names_of_two_levels():
+    columns = pd.MultiIndex.from_tuples([("person", "income"), ("person", "job")])
+    tables = {name: table.set_axis(columns, axis=1) for name, table in TABLES.items()}
+    features = [(name, (k,)) for k, name in enumerate(columns)]
+    sentence = made(**tables, _features=features).describe(0)
+    assert sentence.startswith("Raise ('person', 'income') from 20,000 to 1,234,567 ")
+
+
+def test_changed_cells_of_the_table_have_all_digits():
+    cells = [pd.DataFrame({"income": [x, x + 4, 1, 2]}) for x in (0.123456, 1.123456)]
+    changed = np.array([[1], [0], [0], [0]], dtype=bool)
+    html = made(
+        factuals=cells[0],
+        counterfactuals=cells[1],
+        _features=[("income", (0,))],
+        _changed=changed,
+    )._repr_html_()
+    assert "<del>0.123456</del> <b>1.123456</b>" in html
+    assert "<td>5.123</td>" in html
 
 
 @pytest.mark.parametrize(
@@ -414,6 +448,20 @@ def test_json_comes_back(result, clf, asked):
         assert again.to_json() == one.to_json()
         mapped = again.map_tables(lambda table: table)
         np.testing.assert_array_equal(mapped.implausibility, one.implausibility)
+
+
+def test_json_of_missing_texts():
+    cells = pd.DataFrame({"nan": ["a", np.nan], "none": ["a", None]}, dtype=object)
+    parts = {"_features": [("nan", (0,)), ("none", (1,))]}
+    parts |= {"_changed": np.zeros((2, 2), dtype=bool), "_codes": np.zeros((2, 2))}
+    names = ("query", "target", "status", "reason", "probability", "cost", "diversity")
+    parts |= {name: getattr(made()[:2], name) for name in names}
+    again = Counterfactuals.from_json(
+        made(factuals=cells, counterfactuals=cells, **parts).to_json()
+    )
+    for table in (again.factuals, again.counterfactuals):
+        assert np.isnan(table["nan"][1])
+        assert table["none"][1] is None
 
 
 def test_json_of_no_rows(clf, asked):

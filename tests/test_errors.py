@@ -286,6 +286,9 @@ CALLS = [
      ValueError, "'feature_costs' of column 'age' must be a finite number, zero or"),
     ("costs-nan", "frame", lambda c: c.explain(ROWS, feature_costs={"age": np.nan}),
      ValueError, "'feature_costs' of column 'age' must be a finite number"),
+    ("costs-block", "dummies",
+     lambda c: c.explain(DUMMIES, feature_costs={"own": 1, "rent": 2}),
+     ValueError, "'feature_costs' of column 'rent' is 2, and that of its one-hot"),
     ("costs-text", "frame", lambda c: c.explain(ROWS, feature_costs={"age": "high"}),
      ValueError, "'feature_costs' of column 'age' must be a finite number"),
     *[

@@ -40,6 +40,16 @@ def test_linear_networks_have_it_in_closed_form():
     assert abs(rate.mean() - expected.mean()) < 0.02
 
 
+def test_at_the_boundary_it_does_not_depend_on_the_seed():
+    module = torch.nn.Linear(4, 2)
+    weight = torch.tensor([[0.0, 0.0, 0.0, 0.0], [1.0, -2.0, 5.0, -5.0]])
+    module.weight.data, module.bias.data = weight, torch.tensor([0.0, 1e-6])
+    model, codes = Model.of(module, Codec()), np.zeros((1, 4))
+    for seed in range(5):
+        # Of a copy and its mirror image one is lost.
+        assert invalidation_rate(model, codes, np.array([1]), 0.5, seed) == 0.5
+
+
 def test_column_on_request(loans):
     clf, X = loans
     assert clf.explain(X).invalidation_rate is None

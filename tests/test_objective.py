@@ -311,9 +311,20 @@ def test_input_sparsity_is_the_l1_norm_of_the_first_layer(case):
         torch.testing.assert_close(parameter.grad, expected)
 
 
-def test_a_frozen_first_layer_has_no_input_sparsity():
-    frozen = torch.nn.Linear(3, 2).requires_grad_(False)
-    module = torch.nn.Sequential(frozen, torch.nn.Linear(2, 2)).to("meta")
+def test_input_sparsity_is_that_of_the_first_layer_that_is_trained():
+    frozen = torch.nn.Linear(3, 3).requires_grad_(False)
+    module = torch.nn.Sequential(frozen, torch.nn.Linear(3, 2))
+    module(torch.ones(2, 3)).sum().backward()
+    before = module[1].weight.grad.clone()
+    found = input_sparsity(module, 0.3)
+    weight = module[1].weight.detach()
+    torch.testing.assert_close(found, weight.abs().sum())
+    torch.testing.assert_close(module[1].weight.grad, before + 0.3 * weight.sign())
+    assert frozen.weight.grad is None
+
+
+def test_a_network_that_is_not_trained_has_no_input_sparsity():
+    module = torch.nn.Linear(3, 2).requires_grad_(False).to("meta")
     found = input_sparsity(module, 0.3)
     assert found.shape == ()
     assert found.device.type == "meta"

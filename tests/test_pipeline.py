@@ -717,6 +717,90 @@ def test_rules_on_mixed_columns_never_break(loans, rules):
         assert (np.abs(after) <= np.maximum(1.0, np.abs(before)) + 1e-9).all()
 
 
+# -- what the kept rows lack ---------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def rare():
+    """More rows than are kept, with a category and a flag that few of them have."""
+    draw = np.random.default_rng(0)
+    X = pd.DataFrame(draw.normal(size=(6000, 2)), columns=["a", "b"])
+    y = (X["a"] + X["b"] > 0).astype(int)
+    X["label"], X["flag"] = draw.choice(["u", "v"], len(X)), 0
+    X.loc[[10, 2000], "label"] = "rare"
+    X.loc[[20, 3000], "flag"] = 1
+    X.loc[30, "a"] = 9.0
+    return X, y
+
+
+@pytest.mark.parametrize(
+    "front",
+    [
+        FunctionTransformer(),
+        make_column_transformer((dense(), ["label"]), remainder=StandardScaler()),
+    ],
+)
+def test_categories_and_ends_that_the_kept_rows_lack(rare, front):
+    X, y = rare
+    pipeline = make_pipeline(front, classifier(max_epochs=2)).fit(X, y)
+    clf = pipeline[-1]
+    kept = np.vstack([real.values for real in clf._references.values()])
+    assert (kept.max(axis=0) < clf.encoder_.upper_).any()
+    asked = rejected_rows(pipeline, X)
+    moved = explain(pipeline, asked, 1, domain={"label": ["rare"]})
+    assert moved.valid.all()
+    assert set(moved.counterfactuals["label"]) == {"rare"}
+    for rows in (X[X["flag"] == 1], X[X["label"] == "rare"], X[X["a"] == 9.0]):
+        assert explain(pipeline, rows).valid.all()
+
+
+def rejected_rows(pipeline, X):
+    return X[pipeline.predict(X) == 0][:20]
+
+
+@pytest.mark.parametrize("domain", [None, "observed"])
+def test_mixed_numbers_are_bounded_where_the_domain_is(rare, domain):
+    X, y = rare[0][["a", "b"]], rare[1]
+    pipeline = make_pipeline(PCA(2), classifier(max_epochs=2, domain=domain)).fit(X, y)
+    asked = rejected_rows(pipeline, X)
+    rules = PipelineCodec([("pca", pipeline[0])], pipeline[-1], X).rules
+    for bound in (rules.lower, rules.upper):
+        assert np.isinf(bound).all() == (domain is None)
+    if domain == "observed":
+        assert (rules.lower[0] >= X.min().to_numpy()).all()
+        assert (rules.upper[0] <= X.max().to_numpy()).all()
+    assert explain(pipeline, asked).valid.all()
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "UInt8", "int16"])
+def test_a_lossy_inverse_keeps_within_the_type(rare, dtype):
+    draw = np.random.default_rng(1)
+    X = (rare[0][["a", "b"]] * 20 + 100).round().clip(0, 255)
+    X = X.assign(c=draw.integers(0, 255, len(X))).astype(dtype)
+    front = [StandardScaler(), PCA(2)]
+    pipeline = make_pipeline(*front, classifier(max_epochs=2)).fit(X, rare[1])
+    result = explain(pipeline, rejected_rows(pipeline, X))
+    assert (result.counterfactuals.dtypes == dtype).all()
+    assert result.valid.mean() > 0.5
+
+
+@pytest.mark.parametrize("dtype", ["int64", "float32", "float64"])
+def test_arrays_keep_their_type(rare, dtype):
+    X = (rare[0][["a", "b"]] * 20).round().to_numpy().astype(dtype)
+    pipeline = make_pipeline(StandardScaler(), classifier(max_epochs=2)).fit(X, rare[1])
+    result = explain(pipeline, rejected_rows(pipeline, X))
+    assert result.valid.all()
+    assert result.counterfactuals.dtype == result.factuals.dtype == dtype
+
+
+def test_whole_numbers_asked_of_a_pipeline_that_takes_any(rare):
+    X = rare[0][["a", "b"]].to_numpy()
+    pipeline = make_pipeline(StandardScaler(), classifier(max_epochs=2)).fit(X, rare[1])
+    result = explain(pipeline, np.array([[0, -1], [-1, 0], [1, 2]]))
+    assert result.valid.all()
+    assert result.counterfactuals.dtype == float
+
+
 # -- errors --------------------------------------------------------------------
 
 

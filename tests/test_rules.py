@@ -38,6 +38,25 @@ def _parse(mutability=None, domain=None, n_rows=None):
     return Rules.parse(ENCODER, mutability, domain, n_rows)
 
 
+def test_a_series_is_read_by_its_index():
+    words = pd.Series({"housing": "none", "debt": "increase", "age": "decrease"})
+    expected = _parse(words.to_dict())
+    found = _parse(words)
+    np.testing.assert_array_equal(found.rise, expected.rise)
+    np.testing.assert_array_equal(found.fall, expected.fall)
+    with pytest.raises(ValueError, match="Unknown column 'dept'"):
+        _parse(words.rename({"debt": "dept"}))
+
+
+def test_polars_rules_for_each_row():
+    polars = pytest.importorskip("polars")  # an optional container
+    words = {"age": ["none", "both"], "housing": ["both", "none"]}
+    found = _parse(polars.DataFrame(words), n_rows=2)
+    expected = _parse(pd.DataFrame(words), n_rows=2)
+    np.testing.assert_array_equal(found.rise, expected.rise)
+    np.testing.assert_array_equal(found.fall, expected.fall)
+
+
 def _directions(rules, name):
     j = NAMES.index(name)
     return list(zip(rules.rise[:, j], rules.fall[:, j], strict=True))

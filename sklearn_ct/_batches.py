@@ -2,6 +2,7 @@
 
 import torch
 
+from sklearn_ct._gradient import logits_and_back
 from sklearn_ct._objective import Bank
 
 
@@ -27,6 +28,13 @@ class Epoch(Batches):
         super().__init__(X, y, net.batch_size)
         self.net = net
         self.sample_weight = None if sample_weight is None else sample_weight.to(X)
+        self.sizes = [len(rows) for rows in torch.arange(len(X)).split(self.batch_size)]
+        if self.sizes[-1] == 1 < len(X) and logits_and_back(net.network).has_modes:
+            # Batch normalisation takes no row alone: it joins those before it.
+            self.sizes[-2:] = [self.sizes[-2] + 1]
+
+    def __len__(self):
+        return len(self.sizes)
 
     def __iter__(self):
         chunks = [None] * len(self)
@@ -36,10 +44,10 @@ class Epoch(Batches):
             bank = Bank(self.net.generate(self.X, self.y), weights, n_classes)
             self.net.bank_, chunks = bank, bank.chunks(len(self))
         order = torch.randperm(len(self.X), generator=self.net.draw_).to(self.X.device)
-        rows = order.split(self.batch_size)
-        labels = self.y[order].split(self.batch_size)
+        rows = order.split(self.sizes)
+        labels = self.y[order].split(self.sizes)
         weights = [None] * len(self)
         if self.sample_weight is not None:
-            weights = self.sample_weight[order].split(self.batch_size)
+            weights = self.sample_weight[order].split(self.sizes)
         for part, *rest in zip(rows, labels, weights, chunks, strict=True):
             yield self.X[part], tuple(rest)

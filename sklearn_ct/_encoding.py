@@ -22,6 +22,8 @@ from sklearn_ct._variables import (
 # A column whose farthest value lies more than this many standard deviations from its
 # mean is heavy-tailed; "auto" scales it by quantiles.
 HEAVY_TAIL = 10.0
+# The variance of larger numbers may be none.
+LARGEST = 1e150
 
 
 class TabularEncoder(BaseEstimator):
@@ -89,6 +91,12 @@ class TabularEncoder(BaseEstimator):
         statistics = np.full((4, len(numbers)), np.nan)
         if numbers.any():
             columns = values[:, numbers]
+            if (far := np.abs(columns).max(axis=0) > LARGEST).any():
+                j = np.flatnonzero(numbers)[np.argmax(far)]
+                raise ValueError(
+                    f"Column {self.variables_[j].name!r} has values beyond "
+                    f"{LARGEST:g}, which cannot be scaled. Give it in another unit."
+                )
             scaler = StandardScaler().fit(columns, sample_weight=sample_weight)
             statistics[:, numbers] = (
                 columns.min(axis=0),

@@ -179,18 +179,16 @@ class CounterfactualNet(NeuralNetClassifier):
     def train_step_single(self, batch, **fit_params):
         """One pass over the batch and its counterfactuals, and the gradient."""
         X, (y, sample_weight, chunk) = batch
-        rows, counterfactual = [X], self.searching
+        others, counterfactual = [], self.searching
         adv = self.weights.adv if counterfactual and self.signed else 0.0
         if adv:
-            rows.append(self._attack(X, y))
+            others.append(self._attack(X, y))
         if chunk is not None:
-            rows.append(chunk.rows)
-        if not self.module_.training:
-            self._set_training(True)
-        logits = self.module_(torch.cat(rows))
+            others.append(chunk.rows)
+        logits = self._logits(X, others)
         found = logits.detach()
         loss, clf, attacked, slope = objective(found, y, sample_weight, chunk, adv)
-        others = found[(2 if adv else 1) * len(X) :]
+        searched = found[(2 if adv else 1) * len(X) :]
         if math.isfinite(loss.item()):
             logits.backward(slope)
             sparse = torch.zeros_like(clf)
@@ -198,9 +196,9 @@ class CounterfactualNet(NeuralNetClassifier):
                 sparse = input_sparsity(self.module_, self.weights.sparse)
                 loss = loss + self.weights.sparse * sparse
             self.own_ += clf, attacked, sparse
-            self.logits_.append(others)
+            self.logits_.append(searched)
         else:
-            self.logits_.append(torch.full_like(others, torch.nan))
+            self.logits_.append(torch.full_like(searched, torch.nan))
             warnings.warn(
                 f"The loss of a mini-batch in epoch {len(self.history)} is not "
                 "finite; its step is skipped. A smaller lambda_div or lr, or a larger "
@@ -225,6 +223,19 @@ class CounterfactualNet(NeuralNetClassifier):
         """Weights of the terms that the searches of an epoch enter."""
         weights = self.weights._replace(sparse=0.0)
         return weights._replace(adv=0.0) if self.signed else weights
+
+    def _logits(self, X, others):
+        """Logits of a mini-batch and of the counterfactuals that go with it."""
+        if not self.module_.training:
+            self._set_training(True)
+        if not self.ask_.has_modes:
+            return self.module_(torch.cat([X, *others]))
+        logits = [self.module_(X)]
+        if others:
+            # What a network notes of its batches is to be that of real rows.
+            self.module_.eval()
+            logits.append(self.module_(torch.cat(others)))
+        return torch.cat(logits)
 
     def _attack(self, X, y):
         if self.ask_.has_modes:

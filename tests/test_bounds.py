@@ -234,3 +234,17 @@ def test_constraints_of_the_search_hold_the_factual(rules):
     slack = 1e-9
     assert (constraints.lower.numpy() <= codes + slack)[stays].all()
     assert (constraints.upper.numpy() >= codes - slack)[stays].all()
+
+
+@pytest.mark.parametrize(
+    ("domain", "elsewhere"),
+    [
+        ({"whole": (101, 120)}, {"whole": 110}),
+        ({"housing": ["own"]}, {"housing": "own"}),
+    ],
+)
+def test_what_must_move_does_not_hold_where_it_is(domain, elsewhere):
+    row = TABLE[TABLE["housing"] == "rent"][:1]
+    bounds = _bounds(domain=domain, values=ENCODER.read(row))
+    assert not bounds.holds(ENCODER.read(row), ENCODER)[0]
+    assert bounds.holds(ENCODER.read(row.assign(**elsewhere)), ENCODER)[0]

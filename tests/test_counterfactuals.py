@@ -559,13 +559,13 @@ def test_no_rows(clf, result, asked):
         assert none.counterfactuals.dtypes.equals(asked.dtypes)
 
 
-def test_several_for_each_row(clf, asked):
-    result = clf.explain(asked, "approved", n_counterfactuals=3)
-    np.testing.assert_array_equal(result.query, np.repeat(np.arange(12), 3))
-    pd.testing.assert_frame_equal(result.factuals, asked.iloc[result.query])
-    assert "of 12 rows" in repr(result)
-    assert json.loads(result.to_json())["rows"][4]["query"] == 1
-    # Diversity, by brute force.
+@pytest.mark.parametrize("free", [None, ["income", "savings"]])
+def test_diversity_by_brute_force(clf, asked, free):
+    rules = free and dict.fromkeys(asked.columns.difference(free), "none")
+    result = clf.explain(asked, "approved", n_counterfactuals=3, mutability=rules)
+    if free:  # the third answer has no feature left
+        found = result.valid.reshape(-1, 3).sum(axis=1)
+        assert (found == 2).any()
     codes = clf.encode(result.counterfactuals)
     for i in range(36):
         others = result.valid & (result.query == result.query[i])
@@ -574,6 +574,14 @@ def test_several_for_each_row(clf, asked):
         if result.valid[i] and others.any():
             expected = np.abs(codes[others] - codes[i]).sum(axis=1).mean()
         np.testing.assert_allclose(result.diversity[i], expected)
+
+
+def test_several_for_each_row(clf, asked):
+    result = clf.explain(asked, "approved", n_counterfactuals=3)
+    np.testing.assert_array_equal(result.query, np.repeat(np.arange(12), 3))
+    pd.testing.assert_frame_equal(result.factuals, asked.iloc[result.query])
+    assert "of 12 rows" in repr(result)
+    assert json.loads(result.to_json())["rows"][4]["query"] == 1
     several = result.evaluate()["diversity"]
     assert several == pytest.approx(np.nanmean(result.diversity))
     assert several > 0

@@ -350,3 +350,10 @@ def test_answers_do_not_wrap_around_in_a_narrow_type(narrow):
     found = clf.explain(asked.astype({"savings": narrow}), "approved", tau=0.95)
     assert wide["savings"].max() >= 2**15
     assert (found.counterfactuals["savings"] == wide["savings"]).all()
+
+
+def test_numbers_too_large_to_scale_are_refused_by_name():
+    table = pd.DataFrame({"a": [1.0, 2.0, 3.0], "b": [1e200, 2e200, 4e200]})
+    with pytest.raises(ValueError, match=r"Column 'b' has values beyond 1e\+150"):
+        TabularEncoder().fit(table)
+    assert np.isfinite(TabularEncoder().fit(table / 1e60).scale_).all()

@@ -460,6 +460,19 @@ def test_numbers_go_no_farther_than_needed(clf, asked, max_changes):
     assert reached[moved].mean() < 0.05
 
 
+@pytest.mark.parametrize("far", [1e9, 1e18])
+def test_rows_far_from_all_others_have_answers_too(far):
+    draw = np.random.default_rng(0)
+    X = pd.DataFrame(draw.normal(size=(500, 2)), columns=["a", "b"])
+    X["c"] = draw.choice(["u", "v"], 500)
+    y = np.where(X["a"] + X["b"] + (X["c"] == "u") > 0.3, "yes", "no")
+    model = classifier().fit(X, y)
+    rows = X[:30].assign(a=far)
+    result = model.explain(rows, "no")
+    check_honest(model, rows, result)
+    assert result.valid.all()
+
+
 def test_tau(clf, asked):
     plain, sure = (clf.explain(asked, tau=tau) for tau in (0.5, 0.8))
     check_honest(clf, asked, sure)

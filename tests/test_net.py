@@ -392,7 +392,7 @@ def test_one_progress_bar(data, capsys):
 
 
 class Normed(torch.nn.Module):
-    """Knows how often it was asked in training mode."""
+    """Knows how often it was asked in training mode, and the mean of those rows."""
 
     def __init__(self):
         super().__init__()
@@ -402,8 +402,8 @@ class Normed(torch.nn.Module):
         return self.linear(self.norm(x))
 
 
-def test_only_the_training_pass_runs_in_training_mode(data):
-    X, y = (value[:91] for value in data)  # the last mini-batch is a single row
+def test_batches_are_normalised_by_their_own_rows(data):
+    X, y = (value[:91] for value in data)  # the last row joins the batch before it
     net = CounterfactualNet(
         Normed(),
         generator=ECCCo(nascent="sign"),
@@ -415,5 +415,10 @@ def test_only_the_training_pass_runs_in_training_mode(data):
         callbacks__print_log=None,
         verbose=0,
     )
-    net.train(X, y, epochs=2)
-    assert net.module_.norm.num_batches_tracked == 2 * 4
+    net.train(X, y, epochs=8)
+    norm = net.module_.norm
+    assert norm.num_batches_tracked == 8 * 3
+    # A moving average of the means of real rows, from zero.
+    mean = norm.running_mean / (1 - (1 - norm.momentum) ** (8 * 3))
+    assert ((mean - X.mean(0)).abs() < 0.02 * X.std(0)).all()
+    assert np.isfinite(net.history[-1]["loss_div"])

@@ -267,7 +267,7 @@ def main():
         arguments.output.write_text(
             "# Recourse on real data\n\n"
             "Made by `python benchmarks/recourse.py --output ...`.\n\n"
-            f"{__doc__.split(chr(10) * 2, 2)[2].strip()}\n\n{text}\n"
+            f"{__doc__.split(chr(10) * 2, 3)[3].strip()}\n\n{text}\n"
         )
 
 

@@ -64,8 +64,8 @@ REMARKS = """\
 Paper's settings:
 
 - The nascent counterfactual is mostly the unmoved row, so that the adversarial loss
-  sees little new: AR is BL, but for some robustness on Cred and Adult, and accuracy
-  under attack comes from the divergence.
+  sees little new: AR is BL, but for some robustness on Cred, MNIST and Adult, and most
+  of the accuracy under attack comes from the divergence.
 - On LS the fixed step of the walk carries counterfactuals past the cluster, and the
   divergence pulls them farther; on Circ it carries half of the walks from one side of
   the ring to the other, for both models.

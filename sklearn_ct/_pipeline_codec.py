@@ -51,7 +51,8 @@ class PipelineCodec:
         background = self._typed(pd.concat(frames, ignore_index=True))
         if not is_frame(X) and X.dtype.kind in "biuf":
             # Whole numbers of a pipeline that takes any become any.
-            self.like = self.like.astype(np.result_type(X.dtype, *background.dtypes))
+            numbers = background.select_dtypes("number").dtypes
+            self.like = self.like.astype(np.result_type(X.dtype, *numbers))
         self.outer = TabularEncoder(numeric_scaling=None).fit(background)
         values = self.outer.read(background)[: len(stacked)]
         ends = np.cumsum(list(sizes.values()))[:-1]
@@ -91,7 +92,7 @@ class PipelineCodec:
     def read(self, X):
         """Values of a table; a missing or unknown cell has what the pipeline makes."""
         X = self._without_dropped(X)
-        unread = pd.isna(pd.DataFrame(X)).to_numpy()
+        unread = pd.isna(pd.DataFrame(X)).to_numpy(copy=True)
         for j in self._labels:
             k = self.variables_[j].columns[0]
             unread[:, k] |= self._label_codes(j, take_column(X, k)) < 0
@@ -290,8 +291,8 @@ class PipelineCodec:
         kind = None if is_frame(self.like) else self.like.dtype.kind
         if kind == "f":
             return self.like.dtype
-        if kind in ("i", "u") and not column.isna().any():
-            cells = column.astype(float)
+        if kind in ("i", "u"):
+            cells = column.dropna().astype(float)
             if np.allclose(cells, cells.round(), rtol=0, atol=1e-6):
                 return self.like.dtype
         return None

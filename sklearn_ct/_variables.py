@@ -332,10 +332,10 @@ def to_numbers(column, name):
 
 def check_missing(column, name):
     """Raise where a column has missing or infinite cells."""
-    missing = pd.isna(column)
+    missing, cells = pd.isna(column), np.asarray(column)
     if np.any(missing):
         kind = "NaN"
-    elif np.asarray(column).dtype.kind == "f" and not np.isfinite(column).all():
+    elif cells.dtype.kind == "f" and not np.isfinite(cells).all():
         kind = "infinity"
     else:
         return

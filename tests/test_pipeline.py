@@ -793,6 +793,20 @@ def test_arrays_keep_their_type(rare, dtype):
     assert result.counterfactuals.dtype == result.factuals.dtype == dtype
 
 
+@pytest.mark.parametrize("dtype", ["int64", "float64"])
+def test_arrays_with_codes_for_categories_and_columns_that_are_dropped(dtype):
+    draw = np.random.default_rng(0)
+    X = draw.integers(0, [4, 50, 9], size=(400, 3)).astype(dtype)
+    y = (X[:, 1] + 5 * X[:, 0] > 35).astype(int)
+    front = make_column_transformer((dense(), [0]), (StandardScaler(), [1]))
+    pipeline = make_pipeline(front, classifier()).fit(X, y)
+    result = explain(pipeline, X[:40])
+    assert result.valid.all()
+    assert result.counterfactuals.dtype == dtype
+    assert set(result.counterfactuals[:, 0]) <= {0, 1, 2, 3}
+    np.testing.assert_array_equal(result.counterfactuals[:, 2], X[:40, 2])
+
+
 def test_whole_numbers_asked_of_a_pipeline_that_takes_any(rare):
     X = rare[0][["a", "b"]].to_numpy()
     pipeline = make_pipeline(StandardScaler(), classifier(max_epochs=2)).fit(X, rare[1])

@@ -260,9 +260,10 @@ class PipelineCodec:
         for j, name in enumerate(self._columns):
             column = frame[name]
             is_dropped = column.isna().all()
-            dtype = self._number_like(column)
             if is_frame(self.like):
                 dtype = self.like.dtypes.iloc[j]
+            else:
+                dtype = self._number_like(column)
             if name in categories and not is_dropped:
                 labels, ordered = categories[name]
                 if isinstance(dtype, pd.CategoricalDtype) and dtype.ordered:
@@ -288,10 +289,9 @@ class PipelineCodec:
 
     def _number_like(self, column):
         """Type of an array asked about, if it holds such a column's numbers."""
-        kind = None if is_frame(self.like) else self.like.dtype.kind
-        if kind == "f":
+        if self.like.dtype.kind == "f":
             return self.like.dtype
-        if kind in ("i", "u"):
+        if self.like.dtype.kind in "iu":
             cells = column.dropna().astype(float)
             if np.allclose(cells, cells.round(), rtol=0, atol=1e-6):
                 return self.like.dtype

@@ -19,8 +19,7 @@ BISECTIONS = 10
 NEAREST_ROWS = 20
 PAIRS = 50_000  # rows evaluated at a time, for bounded memory
 LONGER_STEPS = (1.0, 4.0)
-# Of codes beyond this the search over edits, which adds to a layer's output and takes
-# away, keeps too few digits to be believed.
+# Of larger codes the search over edits, which adds and takes away, loses the digits.
 EXACT = 1e6
 SURE = (0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.99)
 
@@ -264,10 +263,11 @@ class _Task:
             part = self.take(rows)
             edits = real.edits(effort)
             new, ok = search_edits(part, edits, effort)
-            far = np.abs(part.home).max() > EXACT
-            if self.options.link or self.options.margin or far:
-                new = part.linked(new)
-                ok &= part.check(new)
+            far = np.abs(part.home).max(axis=1) > EXACT
+            again = np.flatnonzero(far | bool(self.options.link or self.options.margin))
+            if len(again):
+                new[again] = part.linked(new[again], again)
+                ok[again] &= part.check(new[again], again)
             better = ok & ~found[rows]
             better |= ok & (
                 part.rank(new, edits.real) < part.rank(values[rows], edits.real)

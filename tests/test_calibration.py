@@ -19,10 +19,8 @@ from sklearn_ct.datasets import make_loan_applications
 from sklearn_ct.metrics import recourse_scoring
 
 SCORERS = {k: score for k, score in recourse_scoring().items() if callable(score)}
-has_temperature = pytest.mark.skipif(
-    parse_version(sklearn.__version__) < parse_version("1.8"),
-    reason="scikit-learn has temperature scaling since 1.8",
-)
+OLD = parse_version(sklearn.__version__) < parse_version("1.8")
+has_temperature = pytest.mark.skipif(OLD, reason="new in scikit-learn 1.8")
 METHODS = ["sigmoid", pytest.param("temperature", marks=has_temperature)]
 
 

@@ -471,6 +471,10 @@ def test_rows_far_from_all_others_have_answers_too(far):
     result = model.explain(rows, "no")
     check_honest(model, rows, result)
     assert result.valid.all()
+    # A far row among them makes no difference to the others.
+    near = model.explain(X[:30], "no").to_frame()
+    both = model.explain(pd.concat([rows, X[:30]]), "no").to_frame()
+    pd.testing.assert_frame_equal(both[30:], near)
 
 
 def test_tau(clf, asked):

@@ -38,8 +38,8 @@ WHY = """\
 - Every row searched: beside its own pass, a row is passed three times more, as nascent
   counterfactual, counterfactual and real row. These passes alone are more than 0.4 of
   PGD-10's epoch, which attacks in ten short passes and trains in one.
-- Moons: the mini-batches decide, with about two rows in each (all rows searched: four)
-  for one of the plain loop.
+- Moons: the mini-batches decide, with two to four rows in each for one of the plain
+  loop.
 - One row: what remains is the fixed price of some hundred small operations and of the
   frames; the price of a row falls with their number.
 """

@@ -69,10 +69,11 @@ def generate(
 ) -> tuple[CounterfactualBatch, Searches, Tensor]:
     """Search the counterfactuals of an epoch.
 
-    Draws rows without replacement, a target for each from the classes with rows that
-    it is not predicted as, its threshold, and real rows of that target class; one search
-    walks them all; what may not be moved towards is protected. Searches of the epoch before
-    that are unfinished take the places of new ones, whose rows they do not exclude.
+    Draws rows without replacement; for each a target, one of the classes with rows
+    that it is not predicted as, a threshold, and real rows of that class. One search
+    walks them all; what may not be moved towards is protected. Searches of the epoch
+    before that are unfinished take the places of new ones, whose rows they do not
+    exclude.
 
     Parameters
     ----------

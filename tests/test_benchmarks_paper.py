@@ -246,6 +246,25 @@ def test_a_page_of_what_is_finished(tmp_path):
     assert gone == {(missing.config, missing.data, 1)}
 
 
+def test_attacks_are_matched_between_the_epsilons_measured():
+    from paper.aggregate import Results
+    from paper.protocol import EPSILONS
+    from paper.tables import matched_attacks
+
+    def falling(last):
+        return {"fgsm": np.linspace(0.84, last, len(EPSILONS)).tolist()}
+
+    # The paper's twin has 0.41 on Adult: this one at half of the way to -0.02.
+    made = {
+        ("paper", "BL", "Adult", 0): falling(-0.02),
+        ("paper", "CT", "Adult", 0): falling(0.24),
+    }
+    line = matched_attacks(Results(made), ["Adult"]).iloc[0]
+    assert line["epsilon"] == "0.050"
+    assert line["paper"] == "0.54 / 0.41"
+    assert "defaults" not in line
+
+
 def test_only_code_that_runs_counts_for_the_digest(tmp_path):
     from paper.units import code_digest
 

@@ -5,6 +5,7 @@ import pandas as pd
 
 from paper import published
 from paper.data import TABULAR
+from paper.protocol import EPSILONS
 from paper.settings import GRIDS, grid_variant
 
 
@@ -132,6 +133,35 @@ def points_lost(results, config, name, better=False):
         ]
     accuracy = results.numbers(config, "CT", name, "accuracy")
     return 100 * (np.max(twins, axis=0) - accuracy)
+
+
+def matched_attacks(results, names):
+    """Accuracy under FGSM where our twins fall as often as the paper's do at 0.1.
+
+    Epsilon is found between those measured, for the twins of the paper's settings.
+    """
+    lines = []
+    for name in names:
+
+        def curve(config, variant, name=name):
+            return [
+                results.mean(config, variant, name, "fgsm", i)
+                for i in range(len(EPSILONS))
+            ]
+
+        ct, twin = published.FGSM[name]
+        epsilon = np.interp(-twin, np.negative(curve("paper", "BL")), EPSILONS)
+        line = {"data": name, "the paper's CT / twin": pair(ct, twin)}
+        line["epsilon"] = number(epsilon, 3)
+        for config in ("paper", "defaults"):
+            if results.has(config, "CT", name):
+                reached = [
+                    np.interp(epsilon, EPSILONS, curve(config, variant))
+                    for variant in ("CT", "BL")
+                ]
+                line[config] = pair(*reached)
+        lines.append(line)
+    return pd.DataFrame(lines)
 
 
 def variants(results, names, chosen, protected=True):

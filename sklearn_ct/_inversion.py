@@ -1,8 +1,10 @@
 """scikit-learn's transformers, inverted column by column."""
 
+import warnings
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder
@@ -39,9 +41,7 @@ def invert(name, step, table, columns):
     if step is None or isinstance(step, str) or identity:
         return pd.DataFrame(cells, columns=columns)
     if isinstance(step, Pipeline):
-        inputs = [columns]
-        for _, part in step.steps[:-1]:
-            inputs.append(output_columns(part, inputs[-1]))
+        inputs = input_columns(step.steps, columns)
         for (part_name, part), names in zip(
             step.steps[::-1], inputs[::-1], strict=True
         ):
@@ -63,13 +63,8 @@ def invert(name, step, table, columns):
         kept = [columns[j] for j in step.get_support(indices=True)]
         return _frame(dict(zip(kept, cells.T, strict=True)), columns, len(cells))
     if hasattr(step, "statistics_"):
-        # An imputer leaves what is there as it is; indicators come after it, and
-        # columns without any value are dropped.
-        kept = [
-            column
-            for column, value in zip(columns, step.statistics_, strict=True)
-            if step.keep_empty_features or not pd.isna(value)
-        ]
+        # An imputer leaves what is there as it is; indicators come after it.
+        kept = _imputed(step, columns)
         parts = dict(zip(kept, cells.T[: len(kept)], strict=True))
         return _frame(parts, columns, len(cells))
     if isinstance(step, FunctionTransformer):
@@ -89,11 +84,20 @@ def invert(name, step, table, columns):
                 "inverted: a later step drops some of its columns. Select features in "
                 "front of it."
             )
+        if isinstance(step, OrdinalEncoder):
+            # A domain may reach beyond the first and the last category.
+            own = [step.encoded_missing_value, step.unknown_value or 0]
+            lowest = np.nanmin([0, *own])
+            highest = [np.nanmax([len(c) - 1, *own]) for c in step.categories_]
+            cells = np.clip(cells.astype(float), lowest, highest)
     elif is_frame(table) and not type(step).__module__.startswith("sklearn."):
         cells = table.infer_objects()
     else:
         cells = cells.astype(float)
-    back = step.inverse_transform(cells)
+    with warnings.catch_warnings():
+        # The ends of a domain may lie beyond what the step can give.
+        warnings.simplefilter("ignore")
+        back = step.inverse_transform(cells)
     if is_frame(back) and set(columns) <= set(back.columns):
         return back[columns].reset_index(drop=True)
     back = pd.DataFrame(np.asarray(back), columns=columns)
@@ -129,6 +133,16 @@ def _not_invertible(name, step):
     )
 
 
+def input_columns(steps, columns):
+    """Names of the columns that each step takes, of those that the first takes."""
+    inputs = [columns]
+    for (_, step), (_, after) in pairwise(steps):
+        # What the step after was given knows better than what this one tells.
+        names = getattr(after, "feature_names_in_", None)
+        inputs.append(output_columns(step, inputs[-1]) if names is None else [*names])
+    return inputs
+
+
 def output_columns(step, columns):
     """Names of what a step gives."""
     try:
@@ -159,21 +173,67 @@ def selected(chosen, columns):
     return [c if c in columns else columns[c] for c in chosen]
 
 
-def categories_of(steps, columns, found):
-    """Categories of the columns that encoders take, {column: (labels, ordered)}."""
-    for _, step in steps:
-        if isinstance(step, OneHotEncoder | OrdinalEncoder):
-            ordered = isinstance(step, OrdinalEncoder)
-            for name, labels in zip(columns, step.categories_, strict=False):
-                known = [label for label in labels if not pd.isna(label)]
-                found.setdefault(name, (known, ordered))
-        elif isinstance(step, Pipeline):
-            categories_of(step.steps, columns, found)
-        elif isinstance(step, ColumnTransformer):
-            for name, part, chosen in step.transformers_:
-                if isinstance(part, BaseEstimator):
-                    names = selected(chosen, columns)
-                    categories_of([(name, part)], names, found)
+def categories_of(steps, columns, found, origins=None):
+    """Categories of the input columns that encoders take, whatever is in between.
+
+    Parameters
+    ----------
+    steps : list of (str, transformer)
+    columns : list
+        Names of the columns that the first step takes.
+    found : dict
+        ``{column: (labels, ordered)}``, filled.
+    origins : list, optional
+        The input column that each of ``columns`` comes from, None of none or of
+        several. Default: they are the input columns.
+
+    Returns
+    -------
+    list
+        The same for each column that the last step gives.
+    """
+    origins = columns if origins is None else origins
+    for (_, step), names in zip(steps, input_columns(steps, columns), strict=True):
+        origins = _trace(step, names, origins, found)
+    return origins
+
+
+def _trace(step, columns, origins, found):
+    if isinstance(step, OneHotEncoder | OrdinalEncoder):
+        ordered = isinstance(step, OrdinalEncoder)
+        for origin, labels in zip(origins, step.categories_, strict=True):
+            known = [label for label in labels if not pd.isna(label)]
+            if origin is not None:
+                found.setdefault(origin, (known, ordered))
+    elif isinstance(step, Pipeline):
+        return categories_of(step.steps, columns, found, origins)
+    elif isinstance(step, ColumnTransformer):
+        of = dict(zip(columns, origins, strict=True))
+        given = {}
+        for name, part, chosen in step.transformers_:
+            names, slots = selected(chosen, columns), step.output_indices_[name]
+            # Of no columns scikit-learn leaves a part unfitted.
+            if names and slots.stop > slots.start:
+                part = _trace(part, names, [of[column] for column in names], found)
+                given |= dict(zip(range(slots.start, slots.stop), part, strict=True))
+        return [given[k] for k in range(len(given))]
+    elif hasattr(step, "get_support"):
+        return [origins[j] for j in step.get_support(indices=True)]
+    elif hasattr(step, "statistics_"):
+        origins = _imputed(step, origins)
+    size = len(output_columns(step, columns))
+    if hasattr(step, "statistics_"):  # indicators come behind
+        return origins + [None] * (size - len(origins))
+    return origins if size == len(origins) else [None] * size
+
+
+def _imputed(step, columns):
+    """Columns that an imputer keeps: those without any value are dropped."""
+    return [
+        column
+        for column, value in zip(columns, step.statistics_, strict=True)
+        if step.keep_empty_features or not pd.isna(value)
+    ]
 
 
 def type_name(estimator):

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from sklearn_ct._encoding import TabularEncoder
-from sklearn_ct._inversion import categories_of, invert, output_columns
+from sklearn_ct._inversion import categories_of, input_columns, invert
 from sklearn_ct._pipeline_memo import Memo
 from sklearn_ct._pipeline_rules import outer_rules
 from sklearn_ct._references import References
@@ -42,9 +42,7 @@ class PipelineCodec:
         self.classifier = classifier
         self.like = X.iloc[:0] if is_frame(X) else X[:0]
         self._columns = column_names(self.like)
-        self._inputs = [self._columns]
-        for _, step in steps[:-1]:
-            self._inputs.append(output_columns(step, self._inputs[-1]))
+        self._inputs = input_columns(steps, self._columns)
         sizes = {k: len(real) for k, real in classifier._references.items()}
         stacked = np.vstack([real.values for real in classifier._references.values()])
         frames = [self.invert(self.inner.table(stacked)), self._seen(stacked[:1])]
@@ -249,13 +247,11 @@ class PipelineCodec:
     def _typed(self, frame):
         """Columns with the types that the outer encoder is to see."""
         categories = {}
-        categories_of(self.steps, self._columns, categories)
+        origins = categories_of(self.steps, self._columns, categories)
         for variable in self.inner.variables_:
             if not variable.is_number and not variable.is_block:
-                name = variable.name
-                if name in frame.columns:
-                    known = (variable.categories, variable.ordered)
-                    categories.setdefault(name, known)
+                known = (variable.categories, variable.ordered)
+                categories.setdefault(origins[variable.columns[0]], known)
         columns, self._dropped = {}, set()
         for j, name in enumerate(self._columns):
             column = frame[name]
@@ -269,8 +265,14 @@ class PipelineCodec:
                 if isinstance(dtype, pd.CategoricalDtype) and dtype.ordered:
                     inside = [c for c in dtype.categories if c in set(labels)]
                     labels, ordered = inside, True
+                elif dtype is not None and pd.api.types.is_bool_dtype(dtype):
+                    ordered = True  # as the classifier has it
                 dtype = pd.CategoricalDtype(labels, ordered=ordered)
-                column = pd.Series(pd.Categorical(column, dtype=dtype), frame.index)
+                # By value: scikit-learn may give numbers for truth values.
+                codes = pd.Index(labels, dtype=object).get_indexer(
+                    column.astype(object)
+                )
+                column = pd.Series(pd.Categorical.from_codes(codes, dtype=dtype))
                 # Missing cells as a category of their own are no advice to give.
                 column = column.fillna(column.mode().iloc[0])
             elif dtype is not None and not pd.api.types.is_numeric_dtype(dtype):

@@ -65,6 +65,9 @@ def _translate(codec, inner, k, path):
 def _bound(codec, rules, inner, j, k, ends):
     """Bounds of a number that has an inner column of its own."""
     low, high = np.sort(ends)
+    if np.isnan(high):  # a step has no inverse there: the observed end
+        seen = [*ends, codec.lower_[j], codec.upper_[j]]
+        low, high = np.nanmin(seen), np.nanmax(seen)
     if not np.isfinite(inner.lower[0, k]) and not np.isfinite(inner.upper[0, k]):
         low, high = -np.inf, np.inf
     variable = codec.variables_[j]

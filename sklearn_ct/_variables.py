@@ -73,7 +73,8 @@ class Variable:
             near = np.round(scaled)
             outward = np.where(direction > 0, np.ceil(scaled), np.floor(scaled))
             errors = np.maximum(1e-6, 1e-15 * np.abs(scaled))
-            whole = (np.abs(scaled - near) <= errors) | (direction == 0)
+            with np.errstate(invalid="ignore"):  # a bound may be infinite
+                whole = (np.abs(scaled - near) <= errors) | (direction == 0)
             values = np.where(whole, near, outward) / factor
         values = np.clip(values, *limits(self._number_type))
         if self._is_float:

@@ -19,7 +19,13 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
-from sklearn_ct._inversion import categories_of, invert, output_columns, selected
+from sklearn_ct._inversion import (
+    categories_of,
+    input_columns,
+    invert,
+    output_columns,
+    selected,
+)
 
 COLUMNS = ["a", "b", "c", "d"]
 
@@ -165,6 +171,13 @@ def test_output_columns(numbers):
     assert output_columns(make_pipeline(table).fit(numbers), COLUMNS) == [0, 1]
 
 
+def test_input_columns_are_what_the_next_step_was_given(numbers):
+    nameless = FunctionTransformer(np.log1p)  # gives frames, tells no names
+    table = ColumnTransformer([("s", StandardScaler(), ["c", "a"])])
+    steps = make_pipeline(nameless, table, StandardScaler()).fit(numbers).steps
+    assert input_columns(steps, COLUMNS) == [COLUMNS, COLUMNS, ["s__c", "s__a"]]
+
+
 @pytest.mark.parametrize(
     ("chosen", "expected"),
     [
@@ -201,3 +214,36 @@ def test_categories_of_encoders_wherever_they_are(labels):
         "x": (["blue", "green", "red"], False),
         "y": (["no", "yes"], True),
     }
+
+
+@pytest.mark.parametrize("output", ["default", "pandas"])
+def test_categories_of_columns_that_were_reordered_and_renamed(labels, numbers, output):
+    table = pd.concat([labels, numbers[["a"]]], axis=1)
+    first = ColumnTransformer(
+        [
+            ("n", SimpleImputer(add_indicator=True), ["a"]),
+            ("l", SimpleImputer(strategy="most_frequent"), ["y", "x"]),
+            ("d", "drop", []),
+        ]
+    ).set_output(transform=output)
+    second = ColumnTransformer(
+        [("o", OneHotEncoder(), [2]), ("none", OrdinalEncoder(), [])],
+        remainder="passthrough",
+    )
+    pipeline = make_pipeline(first, second).fit(table)
+    found = {}
+    origins = categories_of(pipeline.steps, ["x", "y", "a"], found)
+    assert origins == [None, None, None, "a", "y"]
+    assert list(found) == ["x"]
+    assert list(found["x"][0]) == ["blue", "green", "red"]
+
+
+def test_codes_beyond_the_categories_end_at_them(labels):
+    step = OrdinalEncoder().fit(labels)
+    back = invert("o", step, np.array([[-1.4, 0.0], [5.0, 1.6]]), ["x", "y"])
+    assert back.to_numpy().tolist() == [["blue", "no"], ["red", "yes"]]
+    unknown = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1).fit(
+        labels
+    )
+    back = invert("o", unknown, np.array([[-1.0, 1.0]]), ["x", "y"])
+    assert back.to_numpy().tolist() == [[None, "yes"]]

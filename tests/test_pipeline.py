@@ -31,6 +31,7 @@ from sklearn.preprocessing import (
 )
 
 from sklearn_ct import CounterfactualTrainedClassifier, explain
+from sklearn_ct._inversion import type_name
 from sklearn_ct._pipeline_codec import PipelineCodec
 from sklearn_ct.datasets import make_loan_applications
 from sklearn_ct.metrics import constraint_violations
@@ -556,6 +557,104 @@ def test_two_column_transformers_in_a_row(loans):
     result = explain(pipeline, asked, mutability=MUTABILITY)
     check_answers(pipeline, asked, result, MUTABILITY)
     assert result.valid.mean() > 0.6
+
+
+@pytest.mark.parametrize(
+    ("encoder", "output"),
+    [
+        (dense(), "default"),
+        (dense(), "pandas"),
+        (OrdinalEncoder(), "default"),
+        ("passthrough", "pandas"),
+    ],
+)
+def test_imputers_in_front_of_encoders_in_another_order(loans, encoder, output):
+    X, y = loans
+    first = ColumnTransformer(
+        [
+            ("n", SimpleImputer(), NUMBERS),
+            ("l", SimpleImputer(strategy="most_frequent"), LABELS),
+        ]
+    ).set_output(transform=output)
+    # By position, as after an imputer that gives arrays.
+    n = len(NUMBERS)
+    second = ColumnTransformer(
+        [("n", StandardScaler(), slice(0, n)), ("l", encoder, slice(n, n + 3))]
+    ).set_output(transform=output)
+    pipeline = make_pipeline(first, second, classifier()).fit(X, y)
+    asked = rejected(pipeline, X)
+    result = explain(pipeline, asked, mutability=MUTABILITY)
+    check_answers(pipeline, asked, result, MUTABILITY)
+    assert result.valid.mean() > 0.6
+    assert result.n_changes.max() > 0
+
+
+def test_a_step_without_names_in_front_of_a_selection_by_name(loans):
+    X, y = loans
+    second = ColumnTransformer(
+        [("n", StandardScaler(), NUMBERS), ("l", dense(), LABELS)]
+    )
+    pipeline = make_pipeline(FunctionTransformer(), second, classifier()).fit(X, y)
+    asked = rejected(pipeline, X)
+    result = explain(pipeline, asked, mutability=MUTABILITY)
+    check_answers(pipeline, asked, result, MUTABILITY)
+    assert result.valid.mean() > 0.6
+
+
+def test_encoders_of_no_columns(loans):
+    X, y = loans
+    encoded = ColumnTransformer(
+        [
+            ("n", StandardScaler(), NUMBERS),
+            ("none", OrdinalEncoder(), make_column_selector(dtype_include="datetime")),
+        ]
+    )
+    pipeline = make_pipeline(encoded, classifier()).fit(X, y)
+    asked = rejected(pipeline, X)
+    check_answers(pipeline, asked, explain(pipeline, asked))
+
+
+@pytest.mark.parametrize("encoder", [dense(), OrdinalEncoder()])
+def test_truth_values_have_an_order(encoder):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(
+        {
+            "number": rng.normal(size=200),
+            "plain": rng.random(200) < 0.5,
+            "nullable": pd.array(rng.random(200) < 0.5, dtype="boolean"),
+        }
+    )
+    y = (X["number"] + X["plain"] + X["nullable"].astype(float) > 1).astype(int)
+    encoded = ColumnTransformer(
+        [("e", encoder, ["plain", "nullable"])], remainder="passthrough"
+    )
+    pipeline = make_pipeline(encoded, classifier(max_epochs=20)).fit(X, y)
+    asked = X[pipeline.predict(X) == 0]
+    rules = {"number": "none", "plain": "increase", "nullable": "decrease"}
+    result = explain(pipeline, asked, 1, mutability=rules)
+    check_answers(pipeline, asked, result)
+    assert set(result.changes()["feature"]) == {"plain"}
+    assert result.changes()["to"].all()
+
+
+@pytest.mark.parametrize("domain", ["three_sigma", None])
+@pytest.mark.parametrize("step", [OrdinalEncoder(), PowerTransformer()], ids=type_name)
+def test_domains_beyond_what_a_step_can_invert(step, domain):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(
+        {
+            # The inverse of this power ends where the observed numbers do.
+            "tail": np.round(np.exp(rng.normal(size=200) * 3)),
+            "label": rng.choice(["x", "y", "z"], 200, p=[0.8, 0.1, 0.1]),
+        }
+    )
+    y = (X["tail"].rank() / 200 + (X["label"] == "z") > 0.6).astype(int)
+    columns = ["tail"] if isinstance(step, PowerTransformer) else ["label"]
+    other = dense() if columns == ["tail"] else StandardScaler()
+    encoded = ColumnTransformer([("s", step, columns)], remainder=other)
+    pipeline = make_pipeline(encoded, classifier(domain=domain)).fit(X, y)
+    asked = X[pipeline.predict(X) == 0]
+    check_answers(pipeline, asked, explain(pipeline, asked))
 
 
 def test_functions_of_frames(loans):

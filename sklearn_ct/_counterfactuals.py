@@ -365,7 +365,7 @@ def _is_number(value):
 
 def _exact(value):
     """Give all digits: what was checked is the number, not one near it."""
-    if not _is_number(value):
+    if not _is_number(value) or np.isnan(value):
         return str(value)
     if float(value).is_integer():
         return f"{int(value):,}"

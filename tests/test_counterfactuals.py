@@ -261,8 +261,11 @@ def test_columns_with_names_of_two_levels():
 
 
 def test_changed_cells_of_the_table_have_all_digits():
-    cells = [pd.DataFrame({"income": [x, x + 4, 1, 2]}) for x in (0.123456, 1.123456)]
-    changed = np.array([[1], [0], [0], [0]], dtype=bool)
+    cells = [
+        pd.DataFrame({"income": [x, x + 4, x + 5, 2]}) for x in (0.123456, 1.123456)
+    ]
+    cells[0].loc[1, "income"] = np.nan
+    changed = np.array([[1], [1], [0], [0]], dtype=bool)
     html = made(
         factuals=cells[0],
         counterfactuals=cells[1],
@@ -270,7 +273,8 @@ def test_changed_cells_of_the_table_have_all_digits():
         _changed=changed,
     )._repr_html_()
     assert "<del>0.123456</del> <b>1.123456</b>" in html
-    assert "<td>5.123</td>" in html
+    assert "<del>nan</del> <b>5.123456</b>" in html
+    assert "<td>6.123</td>" in html
 
 
 @pytest.mark.parametrize(

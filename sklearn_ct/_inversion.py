@@ -62,7 +62,7 @@ def invert(name, step, table, columns):
     if hasattr(step, "get_support"):
         kept = [columns[j] for j in step.get_support(indices=True)]
         return _frame(dict(zip(kept, cells.T, strict=True)), columns, len(cells))
-    if hasattr(step, "statistics_"):
+    if hasattr(step, "keep_empty_features"):
         # An imputer leaves what is there as it is; indicators come after it.
         kept = _imputed(step, columns)
         parts = dict(zip(kept, cells.T[: len(kept)], strict=True))
@@ -219,21 +219,18 @@ def _trace(step, columns, origins, found):
         return [given[k] for k in range(len(given))]
     elif hasattr(step, "get_support"):
         return [origins[j] for j in step.get_support(indices=True)]
-    elif hasattr(step, "statistics_"):
-        origins = _imputed(step, origins)
     size = len(output_columns(step, columns))
-    if hasattr(step, "statistics_"):  # indicators come behind
-        return origins + [None] * (size - len(origins))
+    if hasattr(step, "keep_empty_features"):
+        of = dict(zip(columns, origins, strict=True))
+        kept = [of[column] for column in _imputed(step, columns)]
+        return kept + [None] * (size - len(kept))
     return origins if size == len(origins) else [None] * size
 
 
 def _imputed(step, columns):
     """Columns that an imputer keeps: those without any value are dropped."""
-    return [
-        column
-        for column, value in zip(columns, step.statistics_, strict=True)
-        if step.keep_empty_features or not pd.isna(value)
-    ]
+    names = {str(name) for name in output_columns(step, columns)}
+    return [column for column in columns if str(column) in names]
 
 
 def type_name(estimator):

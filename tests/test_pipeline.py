@@ -11,8 +11,9 @@ from sklearn.compose import (
 )
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
+from sklearn.experimental import enable_iterative_imputer  # noqa: F401, it enables
 from sklearn.feature_selection import SelectKBest, VarianceThreshold
-from sklearn.impute import SimpleImputer
+from sklearn.impute import IterativeImputer, KNNImputer, SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -413,20 +414,21 @@ def with_holes(X, columns, share=0.2):
 
 
 @pytest.mark.parametrize(
-    ("strategy", "indicator"),
-    [("mean", False), ("median", False), ("constant", False), ("median", True)],
+    "imputer",
+    [
+        SimpleImputer(),
+        SimpleImputer(strategy="median"),
+        SimpleImputer(strategy="constant"),
+        SimpleImputer(strategy="median", add_indicator=True),
+        KNNImputer(),
+        IterativeImputer(max_iter=3, tol=0.1),
+    ],
 )
-def test_missing_cells(loans, strategy, indicator):
+def test_missing_cells(loans, imputer):
     X, y = loans
     X = with_holes(X, ["income", "debt", "late_payments", "housing"])
     table = make_column_transformer(
-        (
-            make_pipeline(
-                SimpleImputer(strategy=strategy, add_indicator=indicator),
-                StandardScaler(),
-            ),
-            NUMBERS,
-        ),
+        (make_pipeline(imputer, StandardScaler()), NUMBERS),
         (make_pipeline(SimpleImputer(strategy="most_frequent"), dense()), LABELS),
     )
     pipeline = make_pipeline(table, classifier()).fit(X, y)
@@ -435,7 +437,7 @@ def test_missing_cells(loans, strategy, indicator):
     result = explain(pipeline, asked, mutability=MUTABILITY | {"income": "none"})
     check_answers(pipeline, asked, result, {"age": "none", "income": "none"})
     # An indicator stays as it is, which the search does not know.
-    assert result.valid.mean() > (0.4 if indicator else 0.6)
+    assert result.valid.mean() > (0.4 if imputer.add_indicator else 0.6)
     # Frozen: present cells to the bit, missing ones still missing.
     pd.testing.assert_series_equal(result.counterfactuals["income"], asked["income"])
     before, after = asked.isna(), result.counterfactuals.isna()

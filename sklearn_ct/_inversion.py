@@ -5,9 +5,15 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
+from scipy.spatial.distance import cdist
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    OneHotEncoder,
+    OrdinalEncoder,
+    TargetEncoder,
+)
 
 from sklearn_ct._table import is_frame
 
@@ -67,6 +73,8 @@ def invert(name, step, table, columns):
         kept = _imputed(step, columns)
         parts = dict(zip(kept, cells.T[: len(kept)], strict=True))
         return _frame(parts, columns, len(cells))
+    if isinstance(step, TargetEncoder):
+        return _nearest_labels(step, cells.astype(float), columns)
     if isinstance(step, FunctionTransformer):
         if step.inverse_func is None:
             raise _not_invertible(name, step)
@@ -105,6 +113,17 @@ def invert(name, step, table, columns):
         if rare is not None:
             back[column] = back[column].replace("infrequent_sklearn", rare[0])
     return back
+
+
+def _nearest_labels(encoder, cells, columns):
+    """Labels whose target encodings are nearest to the cells."""
+    k = len(encoder.encodings_) // len(columns)  # classes, or 1
+    labels = {}
+    for j, (column, known) in enumerate(zip(columns, encoder.categories_, strict=True)):
+        own = slice(j * k, (j + 1) * k)
+        far = cdist(cells[:, own], np.column_stack(encoder.encodings_[own]))
+        labels[column] = known[far.argmin(axis=1)]
+    return _frame(labels, columns, len(cells))
 
 
 def _frame(found, columns, n):
@@ -199,7 +218,7 @@ def categories_of(steps, columns, found, origins=None):
 
 
 def _trace(step, columns, origins, found):
-    if isinstance(step, OneHotEncoder | OrdinalEncoder):
+    if isinstance(step, OneHotEncoder | OrdinalEncoder | TargetEncoder):
         ordered = isinstance(step, OrdinalEncoder)
         for origin, labels in zip(origins, step.categories_, strict=True):
             known = [label for label in labels if not pd.isna(label)]

@@ -56,7 +56,7 @@ def explain(estimator, X, target=None, **options):
     Notes
     -----
     Transformations are inverted column by column: scalers, `ColumnTransformer`,
-    `OneHotEncoder`, `OrdinalEncoder`, imputers, ``"passthrough"``,
+    `OneHotEncoder`, `OrdinalEncoder`, `TargetEncoder`, imputers, ``"passthrough"``,
     `FunctionTransformer` with an inverse, PCA, selectors, and whatever else has an
     ``inverse_transform``. Columns that a step drops stay as they are.
 

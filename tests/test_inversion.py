@@ -17,6 +17,7 @@ from sklearn.preprocessing import (
     QuantileTransformer,
     RobustScaler,
     StandardScaler,
+    TargetEncoder,
 )
 
 from sklearn_ct._inversion import (
@@ -236,6 +237,17 @@ def test_categories_of_columns_that_were_reordered_and_renamed(labels, numbers, 
     assert origins == [None, None, None, "a", "y"]
     assert list(found) == ["x"]
     assert list(found["x"][0]) == ["blue", "green", "red"]
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_target_encodings_become_the_nearest_labels(labels, n_classes):
+    y = (labels["x"].factorize()[0] + labels["y"].factorize()[0]) % n_classes
+    step = TargetEncoder(smooth=1.0).fit(labels, y)
+    codes = step.transform(labels)
+    assert codes.shape[1] == (2 if n_classes == 2 else 6)
+    for cells in (codes, codes + 1e-3):
+        back = invert("t", step, cells, ["x", "y"])
+        assert (back == labels).all(axis=None)
 
 
 def test_codes_beyond_the_categories_end_at_them(labels):

@@ -15,7 +15,7 @@ from sklearn.experimental import enable_iterative_imputer  # noqa: F401, it enab
 from sklearn.feature_selection import SelectKBest, VarianceThreshold
 from sklearn.impute import IterativeImputer, KNNImputer, SimpleImputer
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
@@ -29,6 +29,7 @@ from sklearn.preprocessing import (
     QuantileTransformer,
     RobustScaler,
     StandardScaler,
+    TargetEncoder,
 )
 
 from sklearn_ct import CounterfactualTrainedClassifier, explain
@@ -214,6 +215,7 @@ ENCODERS = {
     "infrequent": OneHotEncoder(sparse_output=False, min_frequency=100),
     "ordinal": OrdinalEncoder(),
     "unknown": OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1),
+    "target": TargetEncoder(cv=StratifiedKFold(3)),
 }
 
 
@@ -223,7 +225,7 @@ ENCODERS = {
         *(pytest.param(e, "default", id=name) for name, e in ENCODERS.items()),
         *(
             pytest.param(ENCODERS[name], "pandas", id=f"{name} pandas")
-            for name in ("one-hot", "first", "ordinal")
+            for name in ("one-hot", "first", "ordinal", "target")
         ),
     ],
 )

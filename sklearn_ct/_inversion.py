@@ -1,7 +1,7 @@
 """scikit-learn's transformers, inverted column by column."""
 
 import warnings
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 
 import numpy as np
 import pandas as pd
@@ -212,8 +212,15 @@ def categories_of(steps, columns, found, origins=None):
         The same for each column that the last step gives.
     """
     origins = columns if origins is None else origins
-    for (_, step), names in zip(steps, input_columns(steps, columns), strict=True):
-        origins = _trace(step, names, origins, found)
+    inputs = input_columns(steps, columns)
+    for (_, step), names, after in zip_longest(steps, inputs, inputs[1:]):
+        traced = _trace(step, names, origins, found)
+        if after is not None:
+            # A name that stays is the better witness: a function may reorder columns.
+            of = {n: o for n, o in zip(names, origins, strict=True) if type(n) is str}
+            traced += [None] * len(after)
+            traced = [of.get(n, o) for n, o in zip(after, traced, strict=False)]
+        origins = traced
     return origins
 
 
@@ -243,7 +250,7 @@ def _trace(step, columns, origins, found):
         of = dict(zip(columns, origins, strict=True))
         kept = [of[column] for column in _imputed(step, columns)]
         return kept + [None] * (size - len(kept))
-    return origins if size == len(origins) else [None] * size
+    return [*origins] if size == len(origins) else [None] * size
 
 
 def _imputed(step, columns):

@@ -247,7 +247,8 @@ class PipelineCodec:
     def _typed(self, frame):
         """Columns with the types that the outer encoder is to see."""
         categories = {}
-        origins = categories_of(self.steps, self._columns, categories)
+        steps = [*self.steps, ("", self.classifier)]
+        origins = categories_of(steps, self._columns, categories)
         for variable in self.inner.variables_:
             if not variable.is_number and not variable.is_block:
                 known = (variable.categories, variable.ordered)

@@ -605,6 +605,25 @@ def test_a_step_without_names_in_front_of_a_selection_by_name(loans):
     assert result.valid.mean() > 0.6
 
 
+def backwards(X):
+    return X[X.columns[::-1]]
+
+
+@pytest.mark.parametrize("encoder", [dense(), "passthrough"])
+def test_functions_that_reorder_columns(loans, encoder):
+    X, y = loans
+    named = ColumnTransformer(
+        [("l", encoder, LABELS), ("n", StandardScaler(), NUMBERS)],
+        verbose_feature_names_out=False,
+    ).set_output(transform="pandas")
+    around = FunctionTransformer(backwards, backwards, check_inverse=False)
+    pipeline = make_pipeline(around, named, classifier()).fit(X, y)
+    asked = rejected(pipeline, X)
+    result = explain(pipeline, asked, mutability=MUTABILITY)
+    check_answers(pipeline, asked, result, MUTABILITY)
+    assert result.valid.mean() > 0.6
+
+
 def test_encoders_of_no_columns(loans):
     X, y = loans
     encoded = ColumnTransformer(

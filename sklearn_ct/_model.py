@@ -30,9 +30,10 @@ class Model:
     def of(cls, module, codec):
         """Copy a module for searching."""
         parameter = next(module.parameters())
-        module = deepcopy(module).eval().requires_grad_(False)
-        if parameter.device.type != "mps":
-            module = module.double()
+        with torch.inference_mode(False):  # the search may ask for gradients
+            module = deepcopy(module).eval().requires_grad_(False)
+            if parameter.device.type != "mps":
+                module = module.double()
         return cls(module, codec)
 
     def tensor(self, array):

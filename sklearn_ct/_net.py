@@ -18,7 +18,7 @@ from sklearn_ct._generate import generate, swap_frozen
 from sklearn_ct._gradient import logits_and_back, signed_step
 from sklearn_ct._module import LogProbability, TwoLogits
 from sklearn_ct._objective import input_sparsity, objective
-from sklearn_ct._torch_state import one_thread
+from sklearn_ct._torch_state import threads
 from sklearn_ct.losses import Terms, Weights
 
 __all__ = [
@@ -29,6 +29,8 @@ __all__ = [
 ]
 
 CONVENTIONAL = Weights(0.0, 0.0, 0.0)
+# Multiplications of a pass over a mini-batch from which on more threads are faster.
+LARGE_PASS = 3e7
 
 
 class NonFiniteLossWarning(UserWarning):
@@ -126,13 +128,15 @@ class CounterfactualNet(NeuralNetClassifier):
         KeyboardInterrupt
             As soon as somebody interrupts it; a callback that does ends the training.
         """
+        if not self.initialized_:
+            self.initialize()
         self.sample_weight_ = sample_weight
         self.epochs_ = self.max_epochs if epochs is None else epochs
         self.train_split = (
             None if validation is None else predefined_split(Dataset(*validation))
         )
         self.interrupted_ = True
-        with one_thread():
+        with threads(threads_for(self.module_, self.batch_size)):
             self.partial_fit(Dataset(X, y), None, epochs=self.epochs_)
         if self.interrupted_:  # skorch takes what there is for the result
             raise KeyboardInterrupt
@@ -336,6 +340,18 @@ class Progress(Callback):
         """Close it."""
         self.bar_.close()
         self.bar_ = None
+
+
+def threads_for(module, n_rows):
+    """Give the number of threads that trains a module on ``n_rows`` at a time fastest.
+
+    One for a small network, whose operations are shorter than sharing them out takes;
+    for a large one, or one whose weights meet each row many times, the caller's.
+    """
+    weights = list(module.parameters())
+    convolves = any(weight.dim() > 2 for weight in weights)
+    products = n_rows * sum(weight.numel() for weight in weights)
+    return torch.get_num_threads() if convolves or products >= LARGE_PASS else 1
 
 
 def module_of(net):

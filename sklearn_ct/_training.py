@@ -200,25 +200,20 @@ class Trained(BaseEstimator):
             )
             parts, validation = split[::2], split[1:4:2]
         check_device(self.device)
-        with one_thread(), seeded(seed, self.device):
-            if mode == "further":
-                net = deepcopy(self.net_)
-                net.set_params(**self._settings(next(net.module_.parameters())))
-                # There is no validation part to stop at.
-                net.callbacks_ = [cb for cb in net.callbacks_ if cb[0] != "stop"]
-            else:
-                net = self._make_net(parts[0], seed, mode)
-            like = next(net.module_.parameters())
-            tensors = [torch.as_tensor(part) for part in parts]
+        with seeded(seed, self.device):
+            with one_thread():
+                if mode == "further":
+                    net = self._net_to_go_on_with()
+                else:
+                    net = self._make_net(parts[0], seed, mode)
+                like = next(net.module_.parameters())
+                X_train, y_train, *weights = _tensors(parts, like)
+                validation = validation and _tensors(validation, like)
             net.train(
-                tensors[0].to(like),
-                tensors[1],
-                sample_weight=tensors[2].to(like) if len(tensors) > 2 else None,
-                validation=validation
-                and (
-                    torch.as_tensor(validation[0]).to(like),
-                    torch.as_tensor(validation[1]),
-                ),
+                X_train,
+                y_train,
+                sample_weight=weights[0] if weights else None,
+                validation=validation,
                 epochs=1 if mode in ("first", "further") else self.max_epochs,
             )
         self.net_ = net
@@ -307,6 +302,13 @@ class Trained(BaseEstimator):
             net.history.extend(deepcopy(list(self.net_.history)))
         return net
 
+    def _net_to_go_on_with(self):
+        net = deepcopy(self.net_)
+        net.set_params(**self._settings(next(net.module_.parameters())))
+        # There is no validation part to stop at.
+        net.callbacks_ = [cb for cb in net.callbacks_ if cb[0] != "stop"]
+        return net
+
     def _settings(self, like):
         """Give what a net takes over from the parameters, whatever its rows."""
         taken = ("tau", "tau_max", "epsilon", "n_positives", "swap_immutable")
@@ -348,6 +350,12 @@ class Trained(BaseEstimator):
     def __sklearn_is_fitted__(self):
         """Whether `fit` has finished."""
         return hasattr(self, "net_")
+
+
+def _tensors(parts, like):
+    """Tensors of codes, labels and perhaps weights; what is no label becomes ``like``."""
+    tensors = [torch.as_tensor(part) for part in parts]
+    return [each.to(like) if each.is_floating_point() else each for each in tensors]
 
 
 def _sample(values, labels, seed):

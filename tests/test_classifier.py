@@ -508,6 +508,21 @@ def test_a_callback_may_end_the_training():
     assert len(clf.predict(X)) == len(X)
 
 
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_the_callers_mode_of_autograd_does_not_matter(mode):
+    # Of batch normalisation autograd finds the gradient.
+    layers = nn.Linear(9, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 2)
+    clf = _make(module=nn.Sequential(*layers), categorical_features=None)
+    with mode():
+        inside = clone(clf).fit(ARRAY, Y)
+        outside = clf.fit(ARRAY, Y)
+    _same(inside, outside, ARRAY[:20])
+    expected = outside.explain(ARRAY[:20], margin=0.02).cost
+    with mode():
+        found = outside.explain(ARRAY[:20], margin=0.02).cost
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_threads_give_what_one_after_the_other_gives():
     clf = _make(max_epochs=2)
     torch.manual_seed(3)

@@ -226,6 +226,14 @@ class TestTheModelIsLeftAlone:
         np.testing.assert_array_equal(attack(module, *data), attack(module, *data))
 
 
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_the_callers_mode_of_autograd_does_not_matter(data, mode):
+    module, x, label = make_module(), *data
+    expected = fgsm(module, x, label)
+    with mode():
+        np.testing.assert_array_equal(fgsm(module, x, label), expected)
+
+
 def test_a_row_alone_equals_the_row_among_others(data):
     X, y = data
     module = make_module()

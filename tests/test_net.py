@@ -12,6 +12,7 @@ from skorch.callbacks import (
     GradientNormClipping,
     LRScheduler,
 )
+from torch import nn
 
 from sklearn_ct import _net
 from sklearn_ct._constraints import Constraints
@@ -21,8 +22,9 @@ from sklearn_ct._net import (
     NonFiniteLossWarning,
     Progress,
     early_stopping,
+    threads_for,
 )
-from sklearn_ct._torch_state import one_thread
+from sklearn_ct._torch_state import one_thread, threads
 from sklearn_ct.generators import ECCCo, Generic
 from sklearn_ct.losses import Weights
 
@@ -366,6 +368,20 @@ def test_the_number_of_threads_is_put_back(data):
     finally:
         torch.set_num_threads(before)
     assert set(spy.threads) == {1}
+
+
+@pytest.mark.parametrize(
+    ("module", "rows", "expected"),
+    [
+        (nn.Linear(10, 32), 1000, 1),
+        (nn.Linear(300, 99), 1000, 1),  # 29.8 million multiplications
+        (nn.Linear(300, 100), 1000, 3),
+        (nn.Conv1d(1, 2, 3), 10, 3),
+    ],
+)
+def test_large_networks_get_the_callers_threads(module, rows, expected):
+    with threads(3):
+        assert threads_for(module, rows) == expected
 
 
 def test_the_callers_generators_are_untouched(data):

@@ -6,7 +6,7 @@ from threading import Barrier
 import pytest
 import torch
 
-from sklearn_ct._torch_state import one_thread, seeded
+from sklearn_ct._torch_state import one_thread, seeded, threads
 
 
 def test_the_number_of_threads_is_put_back_after_an_error():
@@ -20,6 +20,17 @@ def test_the_number_of_threads_is_put_back_after_an_error():
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_gradients_can_be_had(mode):
+    with mode():
+        with threads(2):
+            assert torch.get_num_threads() == 2
+            x = torch.ones(3, requires_grad=True)
+            (slope,) = torch.autograd.grad((x**2).sum(), x)
+        assert not torch.is_grad_enabled()
+    assert slope.tolist() == [2.0, 2.0, 2.0]
 
 
 def test_seeded_draws_and_the_callers_go_on():

@@ -313,13 +313,14 @@ def _logits(model, X):
         )
     is_module = isinstance(network, torch.nn.Module)
     like = next(network.parameters(), torch.empty(0)) if is_module else torch.empty(0)
-    x = torch.tensor(check_array(X, dtype=np.float64, input_name="X")).to(like)
+    X = check_array(X, dtype=np.float64, input_name="X")
     modes = [(m, m.training) for m in network.modules()] if is_module else []
     try:
         for module, _ in modes:
             module.training = False
-        with torch.no_grad():
-            yield network, x, classes
+        # Gradients can be had within, whatever mode of autograd the caller is in.
+        with torch.inference_mode(False), torch.no_grad():
+            yield network, torch.tensor(X).to(like), classes
     finally:
         for module, training in modes:
             module.training = training

@@ -353,7 +353,7 @@ class Trained(BaseEstimator):
 
 
 def _tensors(parts, like):
-    """Tensors of codes, labels and perhaps weights; what is no label becomes ``like``."""
+    """Tensors of codes, labels and perhaps weights, all but the labels as ``like``."""
     tensors = [torch.as_tensor(part) for part in parts]
     return [each.to(like) if each.is_floating_point() else each for each in tensors]
 

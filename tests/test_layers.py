@@ -13,6 +13,7 @@ ROOT = Path(sklearn_ct.__file__).parent
 
 # From top to bottom: a file imports from lower lines only, at module level.
 LAYERS = [
+    ["plotting"],
     ["__init__", "metrics", "datasets"],
     ["metrics._scorers"],
     ["_pipeline"],

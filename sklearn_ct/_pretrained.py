@@ -150,7 +150,7 @@ def pretrained(fitted):
         network, dtype = network_of(model), torch.get_default_dtype()
         return Pretrained(name, network, model.classes_, dtype, inputs=inputs)
     if isinstance(model, NeuralNet):
-        check_is_fitted(model)
+        check_is_fitted(model, "module_")  # skorch 1.2 does not say it is not fitted
         network = module_of(model)
         dtype = next(network.parameters()).dtype
         return Pretrained(name, network, None, dtype, inputs=steps or check_array)

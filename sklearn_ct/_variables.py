@@ -268,6 +268,9 @@ def one_hot_blocks(X, candidates):
         if isinstance(column.dtype, pd.CategoricalDtype):
             continue
         cells = np.asarray(column)
+        if cells.dtype == object and pd.api.types.is_numeric_dtype(column.dtype):
+            # Nullable numbers, in pandas before 2.2.
+            cells = to_numbers(column, column.name)
         if cells.dtype.kind not in "fiub" or not len(cells):
             continue
         if np.isin(cells[:100], (0, 1)).all() and np.isin(cells, (0, 1)).all():

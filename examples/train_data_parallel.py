@@ -125,6 +125,7 @@ def main():
         rejected = X_test[clf.predict(X_test) == "rejected"]
         print(f"accuracy {clf.score(X_test, y_test):.3f}")
         print(clf.explain(rejected, "approved").evaluate().round(3).to_string())
+    accelerator.wait_for_everyone()  # nobody leaves while another still works
     accelerator.end_training()
 
 

@@ -117,7 +117,8 @@ class ECCCo(BaseGenerator):
         if torch.is_tensor(weight):  # one of each row
             weight = weight.unsqueeze(1)
         slope = (2e-3 * weight * logits).sub_(weight)
-        return slope.mul_(one_hot(target, logits))
+        # Other logits may be infinite.
+        return torch.where(one_hot(target, logits) > 0, slope, 0.0)
 
 
 class REVISE(BaseGenerator):

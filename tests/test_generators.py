@@ -134,6 +134,13 @@ def test_the_slope_of_the_penalty_is_its_gradient(step):
     torch.testing.assert_close(found, expected)
 
 
+def test_a_class_without_any_probability_has_no_slope():
+    logits = torch.tensor([[1.0, -torch.inf, 2.0]])
+    slope = ECCCo().penalty_slope(logits, torch.tensor([2]), 1)
+    assert slope[0, :2].tolist() == [0.0, 0.0]
+    assert slope[0, 2] < 0
+
+
 def test_a_subclass_with_its_own_penalty_follows_its_gradient(task):
     class Steep(ECCCo):
         def penalty(self, logits, target, step):

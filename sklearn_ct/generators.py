@@ -11,7 +11,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ct._base import BaseGenerator
 from sklearn_ct._compat import Interval
-from sklearn_ct._gradient import one_hot
 from sklearn_ct._vae import VAE, fit_vae
 from sklearn_ct.losses import energy
 
@@ -114,11 +113,9 @@ class ECCCo(BaseGenerator):
     def penalty_slope(self, logits, target, step):
         """Gradient of the energy term with respect to the logits, shape (n, K)."""
         weight = self.lambda_energy * self.schedule(step)
-        if torch.is_tensor(weight):  # one of each row
-            weight = weight.unsqueeze(1)
-        slope = (2e-3 * weight * logits).sub_(weight)
-        # Other logits may be infinite.
-        return torch.where(one_hot(target, logits) > 0, slope, 0.0)
+        slope = -weight - 2e-3 * weight * energy(logits, target)
+        place = target.unsqueeze(1)
+        return torch.zeros_like(logits).scatter_(1, place, slope.unsqueeze(1))
 
 
 class REVISE(BaseGenerator):

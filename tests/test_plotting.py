@@ -34,7 +34,7 @@ def ax():
 
 @pytest.fixture(scope="module")
 def answers(fitted):
-    # Dear numbers, so that categories are asked for, too; some have no answer.
+    # Dear numbers, so that categories are asked for, too; some rows need no answer.
     costs = dict.fromkeys(X.select_dtypes("number"), 50.0)
     return fitted.explain(X, "approved", feature_costs=costs, mutability=RULES)
 

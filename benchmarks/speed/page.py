@@ -40,8 +40,10 @@ WHY = """\
   PGD-10's epoch, which attacks in ten short passes and trains in one.
 - Moons: the mini-batches decide, with two to four rows in each for one of the plain
   loop.
-- One row: what remains is the fixed price of some hundred small operations and of the
-  frames; the price of a row falls with their number.
+- The walk on free numbers and the import stand at the edge of their aims: on which side
+  differs from run to run, as their spreads show.
+- One row: what remains is the fixed price of the small operations, some hundred in each
+  step of the walk, and of the frames; the price of a row falls with their number.
 """
 
 FLOOR_NOTES = """\

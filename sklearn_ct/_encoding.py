@@ -281,10 +281,10 @@ class TabularEncoder(BaseEstimator):
             Values of ``X[rows]``.
         """
         factual = self.read(X)[rows] if factual is None else factual
-        table = X.iloc[rows].copy() if is_frame(X) else np.array(X[rows])
-        for variable in self.variables_:
-            if variable.is_number:
-                table = widened(table, variable.columns[0], variable.dtype)
+        # Picking rows has copied them; a frame is still told that it is its own.
+        table = X.iloc[rows].copy(deep=False) if is_frame(X) else np.array(X[rows])
+        numbers = [v for v in self.variables_ if v.is_number]
+        table = widened(table, {v.columns[0]: v.dtype for v in numbers})
         for j, variable in enumerate(self.variables_):
             changed = np.flatnonzero(values[:, j] != factual[:, j])
             if not len(changed):

@@ -2,10 +2,11 @@
 
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 
-from sklearn_ct._gradient import layers_of
+from sklearn_ct._gradient import layers_of, logits_and_back
 
 FORWARD_ROWS = 10_000
 
@@ -38,15 +39,26 @@ class Model:
 
     def tensor(self, array):
         """Tensor of the module's type and device."""
-        like = next(self.module.parameters())
-        return torch.as_tensor(array).to(like)
+        return torch.as_tensor(array).to(self._like)
+
+    @cached_property
+    def _like(self):
+        return next(self.module.parameters())
+
+    @cached_property
+    def _ask(self):
+        return logits_and_back(self.module)
 
     def logits_of(self, codes):
         """Logits of codes, shape (n, K), in blocks of bounded memory."""
         with torch.no_grad():
             blocks = torch.as_tensor(codes).split(FORWARD_ROWS)
-            logits = [self.module(self.tensor(block)).cpu() for block in blocks]
+            logits = [self._forward(self.tensor(block)).cpu() for block in blocks]
         return torch.cat(logits).double().numpy()
+
+    def _forward(self, x):
+        # A stack of plain layers is asked without the calls of a module around each.
+        return self.module(x) if self._ask.has_modes else self._ask(x)[0]
 
     def probabilities(self, codes):
         """Class probabilities of codes, shape (n, K)."""

@@ -69,7 +69,7 @@ def find(model, bounds, target, options, references, rows):
     answers = Answers(
         values=bounds.factual.copy(),
         status=np.full(len(target), "infeasible", dtype=object),
-        reason=why(model.codec, bounds, options.max_changes),
+        reason=np.full(len(target), "", dtype=object),
     )
     left = np.flatnonzero(~bounds.conflict.any(axis=1))
     # First with the probability asked for; what is left, with being predicted at all.
@@ -91,8 +91,11 @@ def find(model, bounds, target, options, references, rows):
                 found &= task.check(values)
             answers.status[left] = status
             answers.values[left[found]] = values[found]
-            answers.reason[left[found]] = ""
             left = left[~found]
+    none = np.flatnonzero(answers.status == "infeasible")
+    if len(none):
+        asked = bounds.take(none)
+        answers.reason[none] = why(model.codec, asked, options.max_changes)
     return answers
 
 
@@ -354,16 +357,22 @@ class _Task:
         home = self.codec.embed(
             np.where(moved[rows], part.bounds.factual, values[rows])
         )
+        best, worst = values[rows], np.full(values[rows].shape, np.nan)
         for _ in range(BISECTIONS):
             middle = (far + near) / 2
             trial = self.codec.values(home + middle[:, None] * (codes - home))
-            trial = np.where(moved[rows], trial, values[rows])
-            trial = part.settle(trial)
-            ok = part.check(trial)
+            trial = part.settle(np.where(moved[rows], trial, best))
+            # Rounding leads back to what is known already, more often than not.
+            ok = (trial == best).all(axis=1)
+            new = np.flatnonzero(~ok & (trial != worst).any(axis=1))
+            if len(new):
+                ok[new] = part.check(trial[new], new)
             if self.options.link is not None:  # which may move another feature
-                ok &= part.changes(trial) <= part.changes(values[rows])
+                ok &= part.changes(trial) <= part.changes(best)
             far, near = np.where(ok, middle, far), np.where(ok, near, middle)
-            values[rows[ok]] = trial[ok]
+            best = np.where(ok[:, None], trial, best)
+            worst = np.where(ok[:, None], worst, trial)
+        values[rows] = best
 
     def restrict(self, values, found, references):
         """Keep to ``max_changes``: by fewer edits, or a walk of the largest changes."""

@@ -87,21 +87,26 @@ def number_type(dtype):
     return getattr(held, "numpy_dtype", held)
 
 
-def widened(table, position, dtype):
-    """Table with a column that holds the numbers of another type as well as its own."""
-    own = table.dtypes.iloc[position] if is_frame(table) else table.dtype
-    held, other = number_type(own), number_type(dtype)
-    if held == other or not {held.kind, other.kind} <= set("fiu"):
-        return table
-    common = np.promote_types(held, other)
-    if not is_frame(table):
-        return table.astype(common)
-    if common != held:
-        if isinstance(own, pd.SparseDtype):
-            common = own.update_dtype(common)
-        elif own != held:
-            common = pd.array(np.empty(0, common)).dtype  # the nullable one
-        table.isetitem(position, table.iloc[:, position].astype(common))
+def widened(table, dtypes):
+    """Table whose columns hold the numbers of other types as well as their own.
+
+    ``dtypes`` has the position of a column and the other type.
+    """
+    own = table.dtypes.to_list() if is_frame(table) else None
+    for position, dtype in dtypes.items():
+        before = table.dtype if own is None else own[position]
+        held, other = number_type(before), number_type(dtype)
+        if held == other or not {held.kind, other.kind} <= set("fiu"):
+            continue
+        common = np.promote_types(held, other)
+        if own is None:
+            table = table.astype(common)
+        elif common != held:
+            if isinstance(before, pd.SparseDtype):
+                common = before.update_dtype(common)
+            elif before != held:
+                common = pd.array(np.empty(0, common)).dtype  # the nullable one
+            table.isetitem(position, table.iloc[:, position].astype(common))
     return table
 
 

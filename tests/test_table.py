@@ -85,14 +85,14 @@ def test_written_cells_of_an_array():
 )
 def test_a_column_gets_a_type_that_holds_both(column, saw, expected):
     frame = pd.DataFrame({"other": [1, 2], "column": column})
-    wide = widened(frame.copy(), 1, pd.api.types.pandas_dtype(saw))
+    wide = widened(frame.copy(), {1: pd.api.types.pandas_dtype(saw)})
     assert wide["column"].dtype == expected
     assert wide["column"].astype(object).equals(frame["column"].astype(object))
     assert wide["other"].dtype == np.int64
 
 
 def test_an_array_gets_a_type_that_holds_both():
-    array = widened(np.array([[1, 2]], dtype=np.int16), 0, np.dtype("int64"))
+    array = widened(np.array([[1, 2]], dtype=np.int16), {0: np.dtype("int64")})
     assert array.dtype == np.int64
 
 

@@ -193,9 +193,9 @@ class Constraints:
         # Michelot's algorithm for all groups at once: drop the columns that the shift
         # makes negative until none is left to drop. The shift for any columns is no
         # larger than the last one; those of the old state leave few columns to drop.
-        lowest, highest = (x * self._inside).aminmax()
+        lowest, highest = x.aminmax()
         if not bool((lowest >= -FAR) & (highest <= FAR)):
-            x = self._nearer(x.clamp(-HUGE, HUGE))
+            x = self._nearer(x)
         if self._ceiling is not None:
             x = torch.minimum(x, self._ceiling)
         kept = _above(old, 0.0, like=x)
@@ -224,7 +224,9 @@ class Constraints:
                 part, keep, left = part[changed], keep[changed], left[:, changed]
 
     def _nearer(self, x: Tensor) -> Tensor:
-        # Subtracts the largest value of a group in rows with far ones.
+        # Subtracts the largest value of a group in rows with far ones; of the numbers
+        # only infinite ones change.
+        x = torch.where(self.is_group | x.isinf(), x.clamp(-HUGE, HUGE), x)
         is_open = self.is_group & (self.upper > 0)
         far = torch.where(is_open, x, 0.0).abs().amax(1, keepdim=True) > FAR
         return torch.where(far & is_open, x - self._largest(x, is_open), x)

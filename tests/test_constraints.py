@@ -405,6 +405,16 @@ def test_harden_takes_the_first_of_the_largest_columns(kind):
     np.testing.assert_array_equal(result, expected)
 
 
+def test_a_huge_number_stays_whatever_the_other_rows_are():
+    limits = grouped(2, numbers=1)
+    old = tensor([[1e35, 1, 0], [0, 1, 0]])
+    new = old + tensor([[0, -0.2, 0.3], [0.1, -50, 60]])
+    together = limits.project(new, old)
+    assert together[0].tolist() == pytest.approx([1e35, 0.75, 0.25])
+    assert together[1].tolist() == [0.1, 0, 1]
+    assert torch.equal(together[:1], limits.project(new[:1], old[:1]))
+
+
 def test_harden_leaves_numbers_and_whole_categories():
     constraints = grouped(3, 2, numbers=2)
     numbers = tensor([[0.1 + 0.2, -1e9], [INF, 1 / 3]])

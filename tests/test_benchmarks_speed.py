@@ -121,6 +121,28 @@ def test_aims_of_what_was_not_measured_say_so():
     assert {aim.met for aim in lines} == {None}
 
 
+def test_rows_of_searches_are_passed_beside_the_own_rows(monkeypatch):
+    from speed import loops
+    from speed.tasks import make_task
+
+    task = make_task("Moons", "cpu", n_rows=100)
+    seen = []
+    entropy = loops.cross_entropy
+    monkeypatch.setattr(
+        loops,
+        "cross_entropy",
+        lambda logits, label: seen.append(len(label)) or entropy(logits, label),
+    )
+    loops.plain(task, 1)
+    assert seen == [30, 30, 30, 10]
+    seen.clear()
+    loops.plain(task, 1, n_searched=10)
+    assert seen == [38, 38, 37, 17]
+    seen.clear()
+    loops.all_accompanied(task, 1)
+    assert sum(seen) == 400
+
+
 def test_the_worst_task_counts_for_an_aim_of_all():
     from speed.aims import largest
 
@@ -134,5 +156,12 @@ def test_the_worst_task_counts_for_an_aim_of_all():
     assert aim.measured == (4.0, 3.0, 5.0)
     assert aim.late == (2.0, 2.0, 2.0)
     assert not aim.met
+    assert aim.bare is None
+    # What passes alone would come to stands beside it, and decides nothing.
+    from speed.training import BARE
+
+    tasks["B"]["seconds"][BARE] = [9.0, 9.0]
+    assert largest(tasks, "ours", 3.0, "slow", "reference").bare == (9.0, 9.0, 9.0)
+    assert largest(tasks, "ours", 4.0, "slow", "reference").met
     # Where another package was not installed there is nothing to compare.
     assert largest(tasks, "ours", 3.0, "slow", "other").measured is None

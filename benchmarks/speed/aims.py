@@ -13,12 +13,17 @@ STEP = {"64-64": 1.5, "32": 2.5}
 
 
 class Aim(NamedTuple):
-    """One line of the table; ``late`` belongs to the last epochs of the training."""
+    """One line of the table.
+
+    ``late`` belongs to the last epochs of the training; ``bare`` is what it comes to
+    without any search, with nothing but the passes over the rows that searches bring.
+    """
 
     name: str
     limit: float
     measured: Ratio | None
     late: Ratio | None = None
+    bare: Ratio | None = None
     note: str = ""
     at_least: bool = False
     unit: str = ""
@@ -82,12 +87,16 @@ def training_aims(tasks):
 
 
 def compare(tasks, task, candidate, reference):
-    """Ratios of early and late epochs; None where one of both was not measured."""
+    """Ratios of early and late epochs, and of passes alone; None if not measured."""
     if tasks is None or reference not in tasks[task]["seconds"]:
-        return None, None
+        return None, None, None
     of = tasks[task]["seconds"]
     late = tasks[task]["late"].get(candidate, [])
-    return ratio(of[candidate], of[reference]), ratio(late, of[reference])
+    every = candidate == training.EVERY
+    bare = of.get(training.BARE_EVERY if every else training.BARE, [])
+    return tuple(
+        ratio(seconds, of[reference]) for seconds in (of[candidate], late, bare)
+    )
 
 
 def largest(tasks, name, limit, candidate, reference):
@@ -100,7 +109,9 @@ def largest(tasks, name, limit, candidate, reference):
     name = f"{name}, largest of all tasks"
     if not known:
         return Aim(name, limit, None)
-    worst = max(known, key=lambda t: max(r.median for r in known[t] if r is not None))
+    worst = max(
+        known, key=lambda t: max(r.median for r in known[t][:2] if r is not None)
+    )
     return Aim(name, limit, *known[worst], note=worst)
 
 

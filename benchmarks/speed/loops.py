@@ -31,18 +31,31 @@ def check(task, module, optimizer, n_epochs):
     task.check(steps_of(optimizer), n_epochs, n_parameters)
 
 
-def plain(task, n_epochs, *, attack=None, **options):
-    """Train by hand; ``options`` are Adam's, ``attack`` what replaces the rows."""
+def plain(task, n_epochs, *, attack=None, n_searched=0, **options):
+    """Train by hand.
+
+    ``options`` are Adam's, ``attack`` is what replaces the rows; with ``n_searched``
+    three more rows for each search are passed along: what a nascent counterfactual, a
+    counterfactual and a real row cost at least.
+    """
     module = make_module(task)
     optimizer = torch.optim.Adam(module.parameters(), lr=LR, **options)
     X, y = task.X, task.y
+    more = torch.arange(3 * min(n_searched, len(X)), device=X.device) % len(X)
+    others = list(
+        zip(*(t[more].tensor_split(task.n_batches) for t in (X, y)), strict=True)
+    )
 
     def epoch():
         order = torch.randperm(len(X)).to(X.device)
-        for rows in order.split(task.batch_size):
+        for rows, (with_x, with_y) in zip(
+            order.split(task.batch_size), others, strict=True
+        ):
             x, label = X[rows], y[rows]
             if attack is not None:
                 x = attack(module, x, label)
+            if n_searched:
+                x, label = torch.cat([x, with_x]), torch.cat([label, with_y])
             optimizer.zero_grad()
             cross_entropy(module(x), label).backward()
             optimizer.step()
@@ -54,6 +67,15 @@ def plain(task, n_epochs, *, attack=None, **options):
 
 def fused(task, n_epochs):
     return plain(task, n_epochs, fused=True)
+
+
+def accompanied(task, n_epochs):
+    n_searched = task.settings["n_counterfactuals"]
+    return plain(task, n_epochs, n_searched=n_searched, fused=True)
+
+
+def all_accompanied(task, n_epochs):
+    return plain(task, n_epochs, n_searched=len(task.X), fused=True)
 
 
 def projected_gradient(module, x, label):

@@ -27,6 +27,9 @@ NOTES = """\
   epoch and goes on in the next, as by default; so does "every row searched". "CT,
   defaults" has those of the class, apart from batch size and scaling, which are those
   of the task.
+- "Without any search" is what an aim would come to if counterfactuals cost nothing to
+  find: the plain loop with fused Adam that passes, beside its own rows, three more for
+  each search (counterfactual, real row, nascent counterfactual), with nothing else.
 """
 
 WHY = """\
@@ -36,8 +39,8 @@ WHY = """\
   the profile). Ended in every epoch, most searches take all of their 30 steps while the
   network is young; carried on they take two to five.
 - Every row searched: beside its own pass, a row is passed three times more, as nascent
-  counterfactual, counterfactual and real row. These passes alone are more than 0.4 of
-  PGD-10's epoch, which attacks in ten short passes and trains in one.
+  counterfactual, counterfactual and real row. Where those passes alone ("without any
+  search") leave little or nothing of what was asked, no search is fast enough.
 - Moons: the mini-batches decide, with two to four rows in each for one of the plain
   loop.
 - The walk on free numbers and the import stand at the edge of their aims: on which side
@@ -133,6 +136,7 @@ def aims_table(parts):
                 "asked": aim.asked,
                 "measured": measured,
                 "last five epochs": spread(aim.late),
+                "without any search": spread(aim.bare),
                 "": verdict,
             }
         )

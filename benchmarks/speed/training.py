@@ -5,7 +5,9 @@ from sklearn.base import clone
 
 from sklearn_ct.generators import ECCCo
 from speed.loops import (
+    accompanied,
     adversarial,
+    all_accompanied,
     fused,
     has_art,
     plain,
@@ -27,6 +29,8 @@ REFERENCE = "plain torch loop"
 SKORCH = "skorch, its DataLoader"
 PGD = "PGD-10 adversarial loop"
 ART = "ART AdversarialTrainer, PGD-10"
+BARE = "plain loop with the rows of the searches, fused Adam"
+BARE_EVERY = "the same, of a search of every row"
 PAPER = "CT, paper's settings"
 CARRIED = "CT, searches carried on"
 EVERY = "CT, every row searched"
@@ -38,6 +42,8 @@ SEARCH = ("search_seconds", "search_steps", "mature_share")  # of an epoch
 OTHERS = {
     REFERENCE: (plain, 11),
     "plain torch loop, fused Adam": (fused, 11),
+    BARE: (accompanied, 11),
+    BARE_EVERY: (all_accompanied, 4),
     SKORCH: (skorch, 4),
     "scikit-learn MLPClassifier": (scikit_learn, 6),
     PGD: (adversarial, 4),

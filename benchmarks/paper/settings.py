@@ -109,6 +109,11 @@ class Unit:
         base = paper_settings(self.data) if paper else DATA[self.data].known
         return {**base, **self.changes, "random_state": self.seed}
 
+    @property
+    def conventional(self):
+        """Whether it is trained conventionally, which knows no mutability."""
+        return self.parameters.items() >= CONVENTIONAL.items()
+
     def describe(self):
         """All that the result depends on, apart from the code, as text."""
         settings = DATA[self.data]

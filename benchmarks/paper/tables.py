@@ -164,19 +164,19 @@ def matched_attacks(results, names):
     return pd.DataFrame(lines)
 
 
-def variants(results, names, chosen, protected=True):
-    """One line for each data set and variant, with the paper's settings."""
+def variants(results, names, chosen, protected=True, config="paper"):
+    """One line for each data set and variant of a configuration."""
     lines = []
     for name in names:
         for variant in chosen:
-            if not results.has("paper", variant, name):
+            if not results.has(config, variant, name):
                 continue
 
             def compared(case, measure, name=name, variant=variant):
-                return results.compare("paper", name, case, measure, variant)
+                return results.compare(config, name, case, measure, variant)
 
             def average(key, index=None, name=name, variant=variant):
-                return results.mean("paper", variant, name, key, index)
+                return results.mean(config, variant, name, key, index)
 
             line = {
                 "data": name,
@@ -190,7 +190,7 @@ def variants(results, names, chosen, protected=True):
             if protected:
                 cost = compared("protected", "cost").reduction
                 line["protected cost reduced, %"] = number(cost, 1)
-            searched = results.has("paper", variant, name, "mature")
+            searched = results.has(config, variant, name, "mature")
             line["mature"] = number(average("mature")) if searched else ""
             line["seconds"] = number(average("seconds"), 1)
             lines.append(line)

@@ -97,8 +97,12 @@ def keep(unit, path, compute):
     return f"{unit.config} {unit.variant} {unit.data} {unit.seed}"
 
 
-def compute_unit(unit):
-    """Train and measure; a dict that JSON can hold."""
+def compute_unit(unit, train=None):
+    """Train and measure; a dict that JSON can hold.
+
+    ``train`` is what trains, `train_classifier` by default.
+    """
+    train = train or train_classifier
     torch.set_num_threads(1)
     chosen = data.DATA[unit.data]
     X, X_test, y, y_test = chosen.split(unit.seed)
@@ -113,7 +117,7 @@ def compute_unit(unit):
     result["free"] = as_lists(measured)
     careful = free
     if unit.parts == "all":
-        if unit.variant != "BL":  # conventional training knows no mutability
+        if not unit.conventional:
             careful, told = train(unit, X, y, mutability=chosen.rule)
             result["seconds_protected"] = told["seconds"]
             result["accuracy_protected"] = careful.score(X_test, y_test)
@@ -133,7 +137,7 @@ def compute_unit(unit):
     return result
 
 
-def train(unit, X, y, **more):
+def train_classifier(unit, X, y, **more):
     """Trained classifier, and a dict of what the training took and came to."""
     start = time.process_time()
     clf = CounterfactualTrainedClassifier(**unit.parameters, **more).fit(X, y)

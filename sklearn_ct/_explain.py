@@ -3,6 +3,7 @@
 from numbers import Integral, Real
 
 import numpy as np
+import pandas as pd
 from joblib import Parallel, delayed, effective_n_jobs
 from joblib.parallel import get_active_backend
 from sklearn.utils import check_random_state
@@ -283,13 +284,15 @@ def _targets(target, classes, probability):
             f"rows. Got shape {labels.shape} instead."
         )
     known = {label: k for k, label in enumerate(classes.tolist())}
-    unknown = [label for label in dict.fromkeys(labels.tolist()) if label not in known]
-    if unknown:
+    which, given = pd.factorize(labels, use_na_sentinel=False)
+    place = np.array([known.get(label, -1) for label in given.tolist()], dtype=int)
+    place = place[which]
+    if unknown := labels[place < 0].tolist():
         raise ValueError(
             f"The 'target' parameter has the unknown label {unknown[0]!r}. "
             f"Classes: {classes.tolist()[:5]}."
         )
-    return np.array([known[label] for label in labels.tolist()], dtype=int)
+    return place
 
 
 def _costs(feature_costs, codec):

@@ -193,7 +193,7 @@ class Constraints:
         # Michelot's algorithm for all groups at once: drop the columns that the shift
         # makes negative until none is left to drop. The shift for any columns is no
         # larger than the last one; those of the old state leave few columns to drop.
-        lowest, highest = x.aminmax()
+        lowest, highest = (x * self._inside).aminmax()
         if not bool((lowest >= -FAR) & (highest <= FAR)):
             x = self._nearer(x)
         if self._ceiling is not None:

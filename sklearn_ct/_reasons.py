@@ -20,6 +20,8 @@ def why(codec, bounds, max_changes):
     """
     names = np.array([str(v.name) for v in codec.variables_], dtype=object)
     reasons = np.empty(len(bounds.factual), dtype=object)
+    if not len(reasons):
+        return reasons
     conflict, frozen = bounds.conflict, bounds.frozen
     # Few patterns occur among many rows: one sentence for each pattern.
     patterns, which = np.unique(

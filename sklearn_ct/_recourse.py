@@ -92,10 +92,8 @@ def find(model, bounds, target, options, references, rows):
             answers.status[left] = status
             answers.values[left[found]] = values[found]
             left = left[~found]
-    none = np.flatnonzero(answers.status == "infeasible")
-    if len(none):
-        asked = bounds.take(none)
-        answers.reason[none] = why(model.codec, asked, options.max_changes)
+    none = answers.status == "infeasible"
+    answers.reason[none] = why(model.codec, bounds.take(none), options.max_changes)
     return answers
 
 
@@ -357,22 +355,15 @@ class _Task:
         home = self.codec.embed(
             np.where(moved[rows], part.bounds.factual, values[rows])
         )
-        best, worst = values[rows], np.full(values[rows].shape, np.nan)
         for _ in range(BISECTIONS):
             middle = (far + near) / 2
             trial = self.codec.values(home + middle[:, None] * (codes - home))
-            trial = part.settle(np.where(moved[rows], trial, best))
-            # Rounding leads back to what is known already, more often than not.
-            ok = (trial == best).all(axis=1)
-            new = np.flatnonzero(~ok & (trial != worst).any(axis=1))
-            if len(new):
-                ok[new] = part.check(trial[new], new)
+            trial = part.settle(np.where(moved[rows], trial, values[rows]))
+            ok = part.check(trial)
             if self.options.link is not None:  # which may move another feature
-                ok &= part.changes(trial) <= part.changes(best)
+                ok &= part.changes(trial) <= part.changes(values[rows])
             far, near = np.where(ok, middle, far), np.where(ok, near, middle)
-            best = np.where(ok[:, None], trial, best)
-            worst = np.where(ok[:, None], worst, trial)
-        values[rows] = best
+            values[rows[ok]] = trial[ok]
 
     def restrict(self, values, found, references):
         """Keep to ``max_changes``: by fewer edits, or a walk of the largest changes."""

@@ -46,7 +46,10 @@ class Scaling:
                 output_distribution="normal",
                 subsample=None,
             ).fit(X)
-            self.quantiles_, self.shares_ = quantile.quantiles_, quantile.references_
+            # Column by column, and mirrored, as every call takes them.
+            self.quantiles_ = np.asfortranarray(quantile.quantiles_)
+            self.shares_ = quantile.references_
+            self._mirrored = -self.quantiles_[::-1], -self.shares_[::-1]
             X, sample_weight = quantile.transform(X), None
         standard = StandardScaler().fit(X, sample_weight=sample_weight)
         self.mean_, self.scale_ = standard.mean_, standard.scale_
@@ -65,10 +68,11 @@ class Scaling:
 
     def _to_normal(self, X):
         share = np.empty(X.shape)
-        for j, (x, quantiles) in enumerate(zip(X.T, self.quantiles_.T, strict=True)):
+        mirrored, shares = self._mirrored
+        for j, x in enumerate(X.T):
             # Where values repeat, the share is the middle of their run.
-            rising = np.interp(x, quantiles, self.shares_)
-            falling = np.interp(-x, -quantiles[::-1], -self.shares_[::-1])
+            rising = np.interp(x, self.quantiles_[:, j], self.shares_)
+            falling = np.interp(-x, mirrored[:, j], shares)
             share[:, j] = (rising - falling) / 2
         share[self.quantiles_[-1] < X + TAIL] = 1.0
         share[self.quantiles_[0] > X - TAIL] = 0.0
@@ -77,9 +81,7 @@ class Scaling:
     def _from_normal(self, X):
         share = ndtr(X)
         value = np.empty(X.shape)
-        for j, (own, quantiles) in enumerate(
-            zip(share.T, self.quantiles_.T, strict=True)
-        ):
-            value[:, j] = np.interp(own, self.shares_, quantiles)
+        for j, own in enumerate(share.T):
+            value[:, j] = np.interp(own, self.shares_, self.quantiles_[:, j])
         value = np.where(share + TAIL > 1, self.quantiles_[-1], value)
         return np.where(share - TAIL < 0, self.quantiles_[0], value)

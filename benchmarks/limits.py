@@ -32,7 +32,7 @@ from torch.nn.functional import cross_entropy
 HERE = Path(__file__).parent
 TWIN = "BL"
 ATTACKED = "attacked rows alone"
-WEIGHTS = (0.0, 0.25, 0.5, 1.0)  # of the adversarial loss
+WEIGHTS = (0.0, 0.25, 0.5)  # of the adversarial loss
 NAMES = {weight: f"lambda_adv={weight:g}" for weight in WEIGHTS}
 VARIANTS = (TWIN, *NAMES.values(), ATTACKED)
 

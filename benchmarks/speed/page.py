@@ -33,14 +33,13 @@ NOTES = """\
 """
 
 WHY = """\
-- Adult: an epoch of the plain loop is a handful of matrix products for each row; a
-  step of a search takes two such products and, around them, the projection of the
-  one-hot groups to their simplex, the largest part of a step there (see the floor and
-  the profile). Ended in every epoch, most searches take all of their 30 steps while the
-  network is young; carried on they take two to five.
-- Every row searched: beside its own pass, a row is passed three times more, as nascent
-  counterfactual, counterfactual and real row. Where those passes alone ("without any
-  search") leave little or nothing of what was asked, no search is fast enough.
+- Adult, and every row searched: were counterfactuals free to find, the passes over the
+  rows that they bring would leave room in these aims ("without any search"). The search
+  does not fit into it. A step takes two products of each row with the network and,
+  around them, the projection of the one-hot groups to their simplex: some twenty small
+  operations, each of which reads and writes all rows, and together the largest part of
+  a step (see the floor and the profile). Ended in every epoch, most searches take all
+  of their 30 steps while the network is young; carried on they take two to five.
 - Moons: the mini-batches decide, with two to four rows in each for one of the plain
   loop.
 - The walk on free numbers and the import stand at the edge of their aims: on which side

@@ -5,10 +5,9 @@ One command makes ``docs/benchmarks/limits.md``::
     SKLEARN_CT_DATA=... python benchmarks/limits.py
 
 The tabular data sets of the paper's tables, measured as there; ``--data`` adds MNIST,
-which takes as long as the others together. Trained are the defaults of the class with
-and without the adversarial loss, the conventional twin, and the same network by
-adversarial training alone. Results are kept in files, and a run that was stopped goes
-on where it was.
+which takes long. Trained are the defaults of the class with and without the adversarial
+loss, the conventional twin, and the same network by adversarial training alone. Results
+are kept in files, and a run that was stopped goes on where it was.
 """
 
 import argparse

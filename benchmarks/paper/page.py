@@ -85,10 +85,10 @@ Defaults:
   from the start: hardly anything is left to reduce, and the accuracy stays.
 - IP: "were CT at the limit" says what is left to reduce at all, given the twins. Those
   of the defaults leave less than half of what those of the paper's settings leave.
-- Where the adversarial loss makes a model robust that was not (Adult, Cred, MNIST), its
-  boundary lies farther from the rows, and the protected cost rises; its gradients are
-  small, and 50 steps reach the target less often (Cred). The charge for first-layer
-  weights takes back a part.
+- The protected cost rises on Adult, Cred and MNIST. On Adult and Cred it does so
+  without the adversarial loss as well (see [limits](limits.md)): counterfactuals nearer
+  to real rows are farther from their factuals there. The gradients of a robust model
+  are small, and 50 steps reach the target less often (Cred).
 - Whole numbers (states of payment, counts) lie far apart after quantile scaling. So a
   walk ends where the rounded row reaches its threshold, and what fails on Cred has not
   come far enough in 50 steps; `explain` goes on where the walk ends, see

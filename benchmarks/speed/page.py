@@ -42,8 +42,8 @@ WHY = """\
   of their 30 steps while the network is young; carried on they take two to five.
 - Moons: the mini-batches decide, with two to four rows in each for one of the plain
   loop.
-- The walk on free numbers and the import stand at the edge of their aims: on which side
-  differs from run to run, as their spreads show.
+- The walk on free numbers, the import and ten thousand rows stand at the edge of their
+  aims: on which side differs from run to run, as their spreads show.
 - One row: what remains is the fixed price of the small operations, some hundred in each
   step of the walk, and of the frames; the price of a row falls with their number.
 """

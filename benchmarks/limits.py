@@ -24,7 +24,7 @@ from paper import published
 from paper.aggregate import Results, mean
 from paper.data import REAL, TABULAR
 from paper.settings import CONVENTIONAL, Unit
-from paper.tables import number, variants
+from paper.tables import number, points_lost, variants
 from paper.units import compute_unit, run_all, train_classifier
 from speed.loops import EPSILON, N_STEPS, STEP, projected_gradient
 from torch.nn.functional import cross_entropy
@@ -116,15 +116,7 @@ def summary(results, names):
             )
             return number(mean(values), 1)
 
-        lost = over(
-            lambda v, n: (
-                100
-                * (
-                    results.mean("defaults", TWIN, n, "accuracy")
-                    - results.mean("defaults", v, n, "accuracy")
-                )
-            )
-        )
+        lost = over(lambda v, n: points_lost(results, "defaults", n, variant=v).mean())
         attacked = over(lambda v, n: results.mean("defaults", v, n, "fgsm", -1))
         told = [published.FGSM[name][0] for name in names]
         reach = sum(ours >= its for ours, its in zip(attacked, told, strict=True))

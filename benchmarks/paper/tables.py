@@ -119,8 +119,8 @@ def models(results, config):
     return pd.DataFrame(lines)
 
 
-def points_lost(results, config, name, better=False):
-    """Accuracy that CT loses against its twin, in points, for each seed.
+def points_lost(results, config, name, better=False, variant="CT"):
+    """Accuracy that CT, or a variant, loses against its twin, in points, by seed.
 
     ``better``: for tabular sets, against the better of the twins with standard and
     with quantile scaling.
@@ -131,7 +131,7 @@ def points_lost(results, config, name, better=False):
             results.numbers(config, f"BL {scaling}", name, "accuracy")
             for scaling in ("standard", "quantile")
         ]
-    accuracy = results.numbers(config, "CT", name, "accuracy")
+    accuracy = results.numbers(config, variant, name, "accuracy")
     return 100 * (np.max(twins, axis=0) - accuracy)
 
 

@@ -1,9 +1,9 @@
 """Answers and weights as they were: whatever is rebuilt, these stay to the byte.
 
 `frozen.json` holds hashes of `to_json` of many calls, and of the weights of three fits,
-on one kind of processor with one set of versions. Elsewhere the last digits may differ;
+on one kind of processor with one set of versions. Elsewhere the last digits differ;
 there statuses and costs are compared. A change that is meant to give other answers
-renews the file, ``python -m tests.contracts.test_frozen``, and says so in the changelog.
+renews the file, ``python -m tests.contracts.test_frozen``; the changelog says so.
 """
 
 import hashlib

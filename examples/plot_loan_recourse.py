@@ -28,7 +28,8 @@ from sklearn_ct.datasets import (
     loan_approval_probability,
     make_loan_applications,
 )
-from sklearn_ct.metrics import constraint_violations, robust_accuracy_scorer
+from sklearn_ct.metrics import constraint_violations
+from sklearn_ct.scoring import robust_accuracy_scorer
 
 
 def loans():

@@ -24,7 +24,7 @@ from skorch import NeuralNetClassifier
 from skorch.hf import AccelerateMixin
 
 from sklearn_ct import CounterfactualTrainedClassifier
-from sklearn_ct._net import CounterfactualNet
+from sklearn_ct._training.net import CounterfactualNet
 from sklearn_ct.datasets import make_loan_applications
 
 

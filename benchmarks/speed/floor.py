@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from sklearn_ct import CounterfactualTrainedClassifier, _search
-from sklearn_ct._gradient import _Graph
+from sklearn_ct._core.backprop import _Graph
 from sklearn_ct.generators import ECCCo, Generic
 from speed.measuring import interleave, progress, seconds_of
 from speed.profile import measure as measure_profile

@@ -9,7 +9,7 @@ from sklearn.neural_network import MLPClassifier
 from skorch import NeuralNetClassifier
 from torch.nn.functional import cross_entropy
 
-from sklearn_ct._module import MLP
+from sklearn_ct._core.network import MLP
 from speed.measuring import seconds_of
 from speed.tasks import LR, SIZES
 

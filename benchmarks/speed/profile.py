@@ -8,10 +8,12 @@ from unittest.mock import patch
 import torch
 from skorch import NeuralNet
 
-from sklearn_ct import _base, _net, _search
-from sklearn_ct._constraints import Constraints
-from sklearn_ct._net import CounterfactualNet
-from sklearn_ct._objective import Bank
+from sklearn_ct._core import walk as _search
+from sklearn_ct._core.constraints import Constraints
+from sklearn_ct._core.objective import Bank
+from sklearn_ct._training import net as _net
+from sklearn_ct._training.net import CounterfactualNet
+from sklearn_ct.generators import _base
 from speed.measuring import interleave, progress
 from speed.tasks import make_task
 

@@ -31,16 +31,6 @@ from sklearn_ct.metrics._robustness import (
     robust_accuracy_curve,
     robust_accuracy_score,
 )
-from sklearn_ct.metrics._scorers import (
-    make_recourse_scorer,
-    most_plausible_within,
-    neg_cost_scorer,
-    neg_implausibility_scorer,
-    neg_mmd_scorer,
-    recourse_scoring,
-    robust_accuracy_scorer,
-    validity_scorer,
-)
 from sklearn_ct.metrics._violations import constraint_violations
 
 __all__ = [
@@ -50,23 +40,15 @@ __all__ = [
     "implausibility_distance",
     "inlier_score",
     "integrated_gradients",
-    "make_recourse_scorer",
     "mmd_distance",
-    "most_plausible_within",
     "nearest_target_distance",
-    "neg_cost_scorer",
-    "neg_implausibility_scorer",
-    "neg_mmd_scorer",
     "pgd",
     "protected_sensitivity",
-    "recourse_scoring",
     "redundancy",
     "relative_implausibility",
     "robust_accuracy_curve",
     "robust_accuracy_score",
-    "robust_accuracy_scorer",
     "sparsity",
     "validity_score",
-    "validity_scorer",
     "ynn_score",
 ]

@@ -1,0 +1,226 @@
+"""The counterfactuals of an epoch: what is drawn, searched and protected for it."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from sklearn_ct._core.constraints import Constraints
+from sklearn_ct._core.walk import Paths
+from sklearn_ct.losses import CounterfactualBatch
+
+
+@dataclass(frozen=True)
+class Searches:
+    """The searches of an epoch, one row each, for the next epoch to go on with.
+
+    Attributes
+    ----------
+    rows, target : Tensor of shape (n,)
+        Numbers of the training rows, and their target classes.
+    tau : Tensor of shape (n,)
+        Maturity thresholds.
+    paths : Paths
+    """
+
+    rows: Tensor
+    target: Tensor
+    tau: Tensor
+    paths: Paths
+
+    def where(self, chosen: Tensor, other: "Searches") -> "Searches":
+        """Take the searches chosen, shape (n,), from here, and else from ``other``."""
+        return Searches(
+            rows=torch.where(chosen, self.rows, other.rows),
+            target=torch.where(chosen, self.target, other.target),
+            tau=torch.where(chosen, self.tau, other.tau),
+            paths=self.paths.where(chosen, other.paths),
+        )
+
+    def unfinished(self, generator, draw: torch.Generator) -> Tensor:  # (n,)
+        """Choose those to go on with.
+
+        A mature search stays for as many epochs, on average, as one that never matures:
+        its counterfactual is searched on from where it is, as the network changes.
+        """
+        renewed = generator.epoch_steps / generator.max_iter
+        drawn = torch.rand(len(self.rows), generator=draw).to(self.tau.device)
+        left = self.paths.steps < generator.max_iter
+        return torch.where(self.paths.mature, drawn >= renewed, left)
+
+
+def generate(
+    module: torch.nn.Module,
+    X: Tensor,  # (n, d)
+    y: Tensor,  # (n,)
+    sample_weight: Tensor | None,  # (n,)
+    *,
+    generator,
+    constraints: Constraints,
+    n_counterfactuals: int,
+    tau: float,
+    tau_max: float,
+    epsilon: float,
+    n_positives: int,
+    swap_immutable: float,
+    draw: torch.Generator,
+    before: Searches | None = None,
+    n_steps: int | None = None,
+) -> tuple[CounterfactualBatch, Searches, Tensor]:
+    """Search the counterfactuals of an epoch.
+
+    Draws rows without replacement; for each a target, one of the classes with rows
+    that it is not predicted as, a threshold, and real rows of that class. One search
+    walks them all; what may not be moved towards is protected. Searches of the epoch
+    before that are unfinished take the places of new ones, whose rows they do not
+    exclude.
+
+    Parameters
+    ----------
+    module : Module
+        The network, in evaluation mode.
+    X, y, sample_weight : Tensor of shape (n, d), (n,), (n,)
+        Training rows, class indices and weights.
+    generator : BaseGenerator
+        It runs the search.
+    constraints : Constraints
+    n_counterfactuals : int
+        Rows searched, at most all.
+    tau, tau_max : float
+        Range that the maturity threshold of each search is drawn from.
+    epsilon : float
+        Largest nascent perturbation.
+    n_positives : int
+        Real rows drawn for each search; the nearest to its counterfactual is ``x+``.
+    swap_immutable : float
+        Share of the nascent counterfactuals with immutable columns of another row.
+    draw : torch.Generator
+        On the CPU, whatever the device of the rows.
+    before : Searches, optional
+        Those of the epoch before, of the same training rows.
+    n_steps : int, optional
+        Steps that a search takes at most now. Default: all of its generator.
+
+    Returns
+    -------
+    CounterfactualBatch, Searches, Tensor of shape (m,)
+        A row for each search, in the order of the draws; and the steps taken now.
+
+    Notes
+    -----
+    To go on with a search while the network changes is how persistent contrastive
+    divergence keeps its chains.
+
+    References
+    ----------
+    T. Tieleman, "Training restricted Boltzmann machines using approximations to the
+    likelihood gradient", ICML 2008.
+    """
+    m = min(n_counterfactuals, len(X))
+    rows = torch.randperm(len(X), generator=draw)[:m].to(X.device)
+    drawn = X[rows]
+    with torch.no_grad():
+        logits = module(drawn)
+    uniform = _Uniform(drawn, draw)
+    searches = Searches(
+        rows=rows,
+        target=_targets(logits.argmax(1), y, draw),
+        tau=tau + max(tau_max - tau, 0.0) * uniform()[:, 0],
+        paths=Paths.start(drawn, generator.encode),
+    )
+    if before is not None:
+        searches = before.where(before.unfinished(generator, draw), searches)
+    x, label, target = X[searches.rows], y[searches.rows], searches.target
+    more = {} if n_steps is None else {"start": searches.paths, "n_steps": n_steps}
+    paths = generator.search(
+        module, x, target, constraints, tau=searches.tau, epsilon=epsilon, **more
+    )
+    positives = _Positives(X, y, target, draw)
+    drawn_real = positives()
+    real = _nearest(drawn_real, paths.counterfactual, positives, n_positives)
+    nascent = swap_frozen(paths.nascent, x, constraints, swap_immutable, draw)
+    share = uniform()
+    partner = constraints.protect(drawn_real, x)
+    found = torch.where(paths.mature.unsqueeze(1), paths.counterfactual, real)
+    if sample_weight is None:
+        weight = x.new_ones(m)
+    else:
+        weight = sample_weight.to(x)[searches.rows] / sample_weight.mean()
+    batch = CounterfactualBatch(
+        real=constraints.protect(real, found),
+        found=found,
+        nascent=nascent,
+        target=target,
+        label=label,
+        between=share * x + (1 - share) * partner,
+        share=share.squeeze(1),
+        weight=weight,
+    )
+    taken = paths.steps - searches.paths.steps
+    return batch, replace(searches, paths=paths), taken
+
+
+def _targets(predicted: Tensor, y: Tensor, draw: torch.Generator) -> Tensor:  # (m,)
+    """Draw another class than the one predicted, of those that have rows."""
+    classes = torch.unique(y)
+    n = len(classes)
+    shift = torch.randint(1, max(n, 2), (len(predicted),), generator=draw)
+    place = torch.searchsorted(classes, predicted)
+    return classes[(place + shift.to(y.device)) % n]
+
+
+def swap_frozen(
+    nascent: Tensor,  # (n, d)
+    x: Tensor,  # (n, d)
+    constraints: Constraints,
+    share: float,
+    draw: torch.Generator,
+) -> Tensor:  # (n, d)
+    """Give a share of nascent rows the immutable columns of another of the rows.
+
+    The immutable columns alone must not change the prediction.
+    """
+    if not share or not constraints.has_frozen:
+        return nascent
+    others = torch.randperm(len(x), generator=draw).to(x.device)
+    chosen = torch.rand(len(x), 1, generator=draw).to(x) < share
+    return torch.where(chosen & constraints.frozen, x[others], nascent)
+
+
+class _Uniform:
+    """Draws a number of [0, 1) for each row, shape (n, 1)."""
+
+    def __init__(self, x: Tensor, draw: torch.Generator) -> None:
+        self.x, self.draw = x, draw
+
+    def __call__(self) -> Tensor:
+        return torch.rand(len(self.x), 1, generator=self.draw).to(self.x)
+
+
+class _Positives:
+    """Draws a real row of each target class uniformly."""
+
+    def __init__(
+        self, X: Tensor, y: Tensor, target: Tensor, draw: torch.Generator
+    ) -> None:
+        self.X, self.draw = X, draw
+        self.order = torch.argsort(y, stable=True)
+        counts = torch.bincount(y)
+        self.first = (counts.cumsum(0) - counts)[target]
+        self.count = counts[target]
+
+    def __call__(self) -> Tensor:  # (m, d)
+        share = torch.rand(len(self.count), generator=self.draw, dtype=torch.float64)
+        offset = (share.to(self.X.device) * self.count).long()
+        return self.X[self.order[self.first + offset]]
+
+
+def _nearest(real: Tensor, found: Tensor, draw: _Positives, n_drawn: int) -> Tensor:
+    """Of ``n_drawn`` real rows, the first given, those nearest to ``found``."""
+    distance = (real - found).abs().sum(1)
+    for _ in range(n_drawn - 1):
+        other = draw()
+        away = (other - found).abs().sum(1)
+        real = torch.where((away < distance).unsqueeze(1), other, real)
+        distance = torch.minimum(distance, away)
+    return real

@@ -1,0 +1,1 @@
+"""The classifier: parameters, fitting, pretrained networks."""

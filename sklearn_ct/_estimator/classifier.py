@@ -1,0 +1,400 @@
+"""The classifier: parameters, validation, fit, predict, explain."""
+
+from sklearn.base import ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_ct._core.frozen import Model
+from sklearn_ct._estimator.fitting import Trained
+from sklearn_ct._estimator.validation import check_X
+from sklearn_ct._recourse.call import explain_table
+from sklearn_ct._tables.containers import is_polars, to_polars
+from sklearn_ct.generators import GENERATORS
+
+
+class CounterfactualTrainedClassifier(ClassifierMixin, Trained):
+    """Neural network trained so that its counterfactuals are plausible and actionable.
+
+    In every epoch a gradient search generates counterfactuals of training rows. Mature
+    ones, which reached the target class, enter a contrastive divergence against real
+    rows of that class; nascent ones, near their start, serve as adversarial examples.
+    Features that must not change are protected, so that the model relies on others.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : tuple of int, default=(32,)
+        Units of each hidden layer; ``()`` is a linear softmax classifier.
+    activation : {"relu", "tanh", "logistic", "elu", "gelu", "silu"}, default="relu"
+        Activation of the hidden layers.
+    module : torch.nn.Module or skorch net, default=None
+        A network to use instead, from the encoded input to logits, one a class (of a
+        skorch net to what its criterion takes). A trained one is fine-tuned; the
+        object itself is not changed. `from_pretrained` takes over scaling as well.
+    mutability : dict, array-like of shape (n_features,) or None, default=None
+        Direction in which a feature may change, ``"both"``, ``"increase"``,
+        ``"decrease"`` or ``"none"``, by column name (by position where there are no
+        names). Columns left out, and all for None, are ``"both"``. Ordered pandas
+        categories have directions; a one-hot block has the tuple of its columns as
+        its key.
+    domain : {"observed", "three_sigma"}, dict or None, default="observed"
+        Bounds of every counterfactual, in the user's units: the range of the training
+        data; that widened to three standard deviations around the mean; a dict
+        ``{column: (low, high)}`` for numbers and ``{column: [allowed values]}`` for
+        categories, other columns as observed; or none.
+    categorical_features : "auto", list or None, default="auto"
+        Columns that are one-hot encoded: for ``"auto"``, category, string and boolean
+        columns of a frame, while neighbouring 0/1 columns that sum to 1 in every row
+        are kept together as one category. A list names columns, or lists of columns
+        that are a one-hot block. None: every column is a number.
+    numeric_scaling : {"auto", "standard", "quantile"} or None, default="auto"
+        Scaling of the numbers: to zero mean and unit variance; by quantiles to a
+        normal distribution, for heavy tails; ``"auto"`` takes quantiles for columns
+        with a value more than ten standard deviations from the mean; None: none.
+    generator : {"eccco", "generic", "revise"} or BaseGenerator, default="eccco"
+        The search for counterfactuals; see `sklearn_ct.generators`.
+    lambda_div, lambda_adv, lambda_reg, lambda_mix : float, default=.25, .5, .05, .25
+        Weights of divergence, adversarial loss, energy ridge and interpolation loss.
+        ``lambda_div=lambda_adv=0`` is conventional training, whatever the others are.
+    lambda_sparse : float, default=0.001
+        Weight of the l1 norm of the first layer: fewer features decide.
+    tau, tau_max : float, default=0.5, 0.95
+        Probability of the target class at which a counterfactual is mature; in training
+        each search draws its own between the two.
+    epsilon : float, default=0.1
+        Largest perturbation of a nascent counterfactual, in standardised units.
+    n_counterfactuals : int, float or "auto", default="auto"
+        Rows searched in an epoch, or their share of the training rows; ``"auto"``:
+        a quarter of them, between 1,000 and 2,000.
+    n_positives : int, default=10
+        Real rows drawn for each counterfactual; the nearest enters the divergence.
+    swap_immutable : float, default=0.25
+        Share of nascent counterfactuals with the immutable features of another row.
+    burn_in : float, default=0.0
+        Share of the epochs trained conventionally first; those before a warm start
+        count.
+    max_epochs : int, default=100
+        Passes over the training rows.
+    batch_size : int or "auto", default="auto"
+        Rows of a mini-batch; ``"auto"``: between 32 and 1,000, a 32nd of the rows.
+    lr, weight_decay : float, default=1e-3, 0.0
+        Learning rate and l2 penalty of Adam.
+    early_stopping : bool, default=False
+        Whether to stop when the accuracy on a validation part no longer rises, and to
+        go back to the best weights.
+    validation_fraction : float, default=0.1
+        Share of rows in the validation part.
+    n_iter_no_change : int, default=10
+        Epochs without a rise that early stopping waits for.
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes in all losses but divergence and ridge.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the previous weights, with the first fit's scales.
+    callbacks : list or None, default=None
+        Callbacks of skorch.
+    device : str, default="cpu"
+        Torch device.
+    random_state : int, RandomState instance or None, default=None
+        Seed of weights, shuffling and searches; global generators are left alone.
+    verbose : int, default=0
+        Whether to show a progress bar.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Class labels.
+    n_features_in_ : int
+        Columns seen by `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, where they are strings.
+    net_ : CounterfactualNet
+        The trained skorch net.
+    encoder_ : TabularEncoder
+        From the user's columns to the model's input space, and back.
+    n_iter_, loss_curve_ : int, list of float
+        Epochs trained, and the training loss of each.
+    history_ : DataFrame
+        A row an epoch: ``train_loss``, its unweighted terms ``loss_clf`` and so on
+        (``div``, ``adv``, ``reg``, ``mix``, ``sparse``), ``mature_share``, seconds
+        (``dur``) and more; the user guide lists them.
+
+    Notes
+    -----
+    Minimised is
+    ``CE(M(x), y) + lambda_div mean[E(x+, y+) - E(x', y+)] + lambda_adv CE(M(x_n), y)
+    + lambda_reg mean[E(x+, y+)^2 + E(x', y+)^2] + lambda_mix CE(M(z), (y, y+))
+    + lambda_sparse ||W_1||_1``, with energies ``E(x, y) = -M(x)[y]``, counterfactuals
+    ``x'``, real rows ``x+`` of the target class ``y+``, nascent counterfactuals
+    ``x_n``, and ``z = a x + (1 - a) x+`` with labels weighted by ``a`` and ``1 - a``.
+
+    Protecting a feature does not remove what other features say about it. The fitted
+    object keeps up to 1,000 encoded training rows of each class.
+
+    References
+    ----------
+    P. Altmeyer, A. Buszydlik, A. van Deursen, C. C. S. Liem, "Counterfactual training:
+    teaching models plausible and actionable explanations", arXiv:2601.16205.
+
+    Examples
+    --------
+    >>> from sklearn_ct import CounterfactualTrainedClassifier
+    >>> from sklearn_ct.datasets import make_loan_applications
+    >>> X, y = make_loan_applications(300, random_state=0)
+    >>> clf = CounterfactualTrainedClassifier(
+    ...     mutability={"age": "none"}, max_epochs=5, lr=0.01, random_state=0
+    ... ).fit(X, y)
+    >>> rejected = X[clf.predict(X) == "rejected"]
+    >>> bool((clf.explain(rejected).counterfactuals.age == rejected.age).all())
+    True
+    """
+
+    def __init__(
+        self,
+        *,
+        hidden_layer_sizes=(32,),
+        activation="relu",
+        module=None,
+        mutability=None,
+        domain="observed",
+        categorical_features="auto",
+        numeric_scaling="auto",
+        generator="eccco",
+        lambda_div=0.25,
+        lambda_adv=0.5,
+        lambda_reg=0.05,
+        lambda_mix=0.25,
+        lambda_sparse=0.001,
+        tau=0.5,
+        tau_max=0.95,
+        epsilon=0.1,
+        n_counterfactuals="auto",
+        n_positives=10,
+        swap_immutable=0.25,
+        burn_in=0.0,
+        max_epochs=100,
+        batch_size="auto",
+        lr=1e-3,
+        weight_decay=0.0,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        class_weight=None,
+        warm_start=False,
+        callbacks=None,
+        device="cpu",
+        random_state=None,
+        verbose=0,
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.module = module
+        self.mutability = mutability
+        self.domain = domain
+        self.categorical_features = categorical_features
+        self.numeric_scaling = numeric_scaling
+        self.generator = generator
+        self.lambda_div = lambda_div
+        self.lambda_adv = lambda_adv
+        self.lambda_reg = lambda_reg
+        self.lambda_mix = lambda_mix
+        self.lambda_sparse = lambda_sparse
+        self.tau = tau
+        self.tau_max = tau_max
+        self.epsilon = epsilon
+        self.n_counterfactuals = n_counterfactuals
+        self.n_positives = n_positives
+        self.swap_immutable = swap_immutable
+        self.burn_in = burn_in
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.lr = lr
+        self.weight_decay = weight_decay
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.class_weight = class_weight
+        self.warm_start = warm_start
+        self.callbacks = callbacks
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def set_params(self, **params):
+        """Set parameters; ``generator__...`` turns a generator's name into itself."""
+        nested = any(name.startswith("generator__") for name in params)
+        generator = params.get("generator", self.generator)
+        if nested and isinstance(generator, str) and generator in GENERATORS:
+            params["generator"] = GENERATORS[generator]()
+        return super().set_params(**params)
+
+    # -- prediction -------------------------------------------------------------
+
+    def encode(self, X):
+        """Transform rows to the model's input space.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_codes)
+            Numbers scaled, categories one-hot encoded, in the order of the columns.
+        """
+        check_is_fitted(self)
+        return self.encoder_.transform(check_X(self, X, reset=False))
+
+    def decision_function(self, X):
+        """Logits.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes) or (n_samples,)
+            For two classes the logit of the second less that of the first.
+        """
+        logits = self._logits(X)
+        return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
+
+    def predict_proba(self, X):
+        """Class probabilities, the softmax of the logits.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+        """
+        codes = self.encode(X)
+        return self._model().probabilities(codes)
+
+    def predict(self, X):
+        """Class labels.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        best = self._logits(X).argmax(axis=1)
+        return self.classes_[best]
+
+    def _logits(self, X):
+        codes = self.encode(X)
+        return self._model().logits_of(codes)
+
+    def _model(self):
+        return Model.of(self.net_.module_, self.encoder_)
+
+    # -- explanation ------------------------------------------------------------
+
+    def explain(
+        self,
+        X,
+        target=None,
+        *,
+        mutability=None,
+        domain=None,
+        n_counterfactuals=1,
+        max_changes=None,
+        tau=None,
+        generator=None,
+        feature_costs=None,
+        effort="full",
+        project=None,
+        margin=0.0,
+        noise=None,
+        random_state=None,
+        n_jobs=None,
+        verbose=0,
+    ):
+        """Find counterfactuals: what would have to change for another prediction.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            The rows asked about.
+        target : label or array-like of shape (n_samples,), default=None
+            Class asked for. None: the most probable class that is not predicted.
+        mutability, domain : optional
+            Further constraints, as in the constructor; or one for each row, a list of
+            dicts or a DataFrame. They narrow those of the classifier.
+        n_counterfactuals : int, default=1
+            Answers for each row.
+        max_changes : int, default=None
+            Features that may change at most.
+        tau : float, default=None
+            Probability of the target that the search aims at; None: the classifier's.
+        generator : str or BaseGenerator, default=None
+            None: the classifier's.
+        feature_costs : dict, default=None
+            ``{column: weight}`` of the distance, 1 for columns left out.
+        effort : {"full", "walk"}, default="full"
+            ``"walk"``: the generator's search alone, then rounding and the check;
+            ``"full"``: with repair, sparsification and fallback.
+        project : callable, default=None
+            ``table -> table`` in the columns and units of ``X``, applied to every
+            candidate: features that follow from others (a ratio, an age that rises
+            with the years of employment). It must leave immutable columns alone, and
+            what it has given as it is.
+        margin : float, default=0.0
+            Perturbation of the numbers, in the standardised units of the model (on
+            columns scaled by quantiles: of their normal scores) and in the direction
+            that hurts most (to first order), under which the answer must stay valid.
+        noise : float, default=None
+            Standard deviation of Gaussian noise on the numbers, in standardised units.
+            Where given, the result says for each answer which share of noisy copies
+            is no longer predicted as the target, its ``invalidation_rate``.
+        random_state : int, RandomState instance or None, default=None
+            Seed of the noise and of generators that draw; the search itself draws
+            nothing. None: the same in every call.
+        n_jobs : int, default=None
+            Processes, through joblib's current backend.
+        verbose : int, default=0
+            Whether to show a progress bar.
+
+        Returns
+        -------
+        Counterfactuals
+            ``n_counterfactuals`` rows for each row of ``X``, each with its status.
+
+        Raises
+        ------
+        ValueError
+            On unknown columns, labels or categories and on contradictory constraints.
+        """
+        check_is_fitted(self)
+        table = check_X(self, X, reset=False)
+        model = self._model()
+        result = explain_table(
+            table,
+            model=model,
+            predict_proba=lambda X: model.probabilities(self.encoder_.transform(X)),
+            classes=self.classes_,
+            rules=self._rules,
+            references=self._references,
+            generator=self._call_generator(generator),
+            target=target,
+            mutability=mutability,
+            domain=domain,
+            n_counterfactuals=n_counterfactuals,
+            max_changes=max_changes,
+            tau=self.tau if tau is None else tau,
+            feature_costs=feature_costs,
+            effort=effort,
+            project=project,
+            margin=margin,
+            noise=noise,
+            random_state=random_state,
+            n_jobs=n_jobs,
+            verbose=verbose,
+        )
+        if is_polars(X):
+            return result.map_tables(lambda table: to_polars(table, X))
+        return result

@@ -1,0 +1,1 @@
+"""`explain` through pipelines, searches, thresholds and calibration."""

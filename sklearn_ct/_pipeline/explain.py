@@ -1,0 +1,162 @@
+"""`explain` through Pipelines and search objects, back to their input columns."""
+
+from inspect import signature
+
+import numpy as np
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_ct._core.frozen import Model
+from sklearn_ct._estimator.classifier import CounterfactualTrainedClassifier
+from sklearn_ct._pipeline.calibration import Calibration, calibrated_part
+from sklearn_ct._pipeline.codec import PipelineCodec
+from sklearn_ct._pipeline.invert import type_name
+from sklearn_ct._pipeline.threshold import THRESHOLDED, Cutoff
+from sklearn_ct._recourse.call import explain_table
+from sklearn_ct._tables.containers import (
+    dense,
+    from_polars,
+    is_frame,
+    is_polars,
+    to_polars,
+)
+
+__all__ = ["explain"]
+
+
+def explain(estimator, X, target=None, **options):
+    """Find counterfactuals of a classifier, a pipeline or a search object.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A fitted `CounterfactualTrainedClassifier`, a `Pipeline` that ends in one, a
+        fitted search object (`GridSearchCV`, ...) of either, or one of these with
+        another threshold (`FixedThresholdClassifier`, `TunedThresholdClassifierCV`) or
+        calibrated (`CalibratedClassifierCV` of one classifier, by temperature, or, with
+        two classes, a sigmoid).
+    X : DataFrame or array-like of shape (n_samples, n_features)
+        The rows asked about, as the estimator's `predict` takes them.
+    target : label or array-like of shape (n_samples,), default=None
+        Class asked for. None: the most probable class that is not predicted.
+    **options
+        As in `CounterfactualTrainedClassifier.explain`. Behind a pipeline the
+        constraints are in its input columns and units, and hold in addition to those
+        of the classifier.
+
+    Returns
+    -------
+    Counterfactuals
+        In the input columns and units of the estimator. Every row is predicted again
+        through the whole pipeline.
+
+    Raises
+    ------
+    ValueError
+        Where a step of the pipeline cannot be inverted; it names the step. Where a
+        calibration is that of several classifiers, or of another method.
+    TypeError
+        Where the estimator is none of the above.
+
+    Notes
+    -----
+    Transformations are inverted column by column: scalers, `ColumnTransformer`,
+    `OneHotEncoder`, `OrdinalEncoder`, `TargetEncoder`, imputers, ``"passthrough"``,
+    `FunctionTransformer` with an inverse, PCA, selectors, and whatever else has an
+    ``inverse_transform``. Columns that a step drops stay as they are.
+
+    With another threshold ``t`` than a half, the odds that ``tau`` asks for count from
+    there: ``tau=0.5`` is the threshold itself. ``probability`` is that of
+    `predict_proba`.
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import MinMaxScaler
+    >>> from sklearn_ct.datasets import make_moons
+    >>> X, y = make_moons(300, random_state=0)
+    >>> clf = CounterfactualTrainedClassifier(max_epochs=20, lr=0.01, random_state=0)
+    >>> pipeline = make_pipeline(MinMaxScaler(), clf).fit(X, y)
+    >>> explain(pipeline, X[:3], 1 - pipeline.predict(X[:3]))
+    <Counterfactuals of 3 rows: 3 valid>
+    """
+    steps, last, cutoff = split_parts(estimator)
+    if not isinstance(last, CounterfactualTrainedClassifier):
+        raise TypeError(
+            "explain takes a fitted CounterfactualTrainedClassifier, a Pipeline that "
+            "ends in one, or a search object that was refitted to one of them, also "
+            "with another threshold or calibrated. Got "
+            f"{type_name(estimator)} instead."
+        )
+    check_is_fitted(last)
+    predict_proba = estimator.predict_proba
+    if cutoff is not None:
+        last, predict_proba = cutoff.apply(last), cutoff.shift(predict_proba)
+    explained = _explain(steps, last, predict_proba, X, target, options)
+    return explained if cutoff is None else cutoff.unshift(explained, last.classes_)
+
+
+def _explain(steps, last, predict_proba, X, target, options):
+    """Explain the rows of a classifier and the steps in front of it."""
+    if not steps:
+        return last.explain(X, target, **options)
+    # The same arguments, defaults and errors as the method.
+    bound = signature(CounterfactualTrainedClassifier.explain).bind(
+        last, X, target, **options
+    )
+    bound.apply_defaults()
+    arguments = dict(bound.arguments)
+    del arguments["self"], arguments["X"]
+    table = from_polars(X) if is_polars(X) else dense(X)
+    table = table if is_frame(table) else np.asarray(table)
+    if table.ndim != 2:
+        raise ValueError(f"Expected 2D array, got {table.ndim}D array instead.")
+    if len(table):
+        predict_proba(table[:1])  # the pipeline's own checks of its input
+    codec = PipelineCodec(steps, last, table)
+    if arguments["tau"] is None:
+        arguments["tau"] = last.tau
+    generator = arguments.pop("generator")
+    result = explain_table(
+        table,
+        model=Model.of(last.net_.module_, codec),
+        predict_proba=predict_proba,
+        classes=last.classes_,
+        rules=codec.rules,
+        references=codec.references,
+        generator=last._call_generator(generator),
+        **arguments,
+    )
+    if is_polars(X):
+        return result.map_tables(lambda table: to_polars(table, X))
+    return result
+
+
+def split_parts(estimator):
+    """Split into the steps that do something, the estimator at the end, its cutoff."""
+    if isinstance(estimator, FrozenEstimator):
+        return split_parts(estimator.estimator)
+    if isinstance(estimator, THRESHOLDED):
+        check_is_fitted(estimator)
+        # What is outside decides, whatever is inside.
+        return *split_parts(estimator.estimator_)[:2], Cutoff.of(estimator)
+    if (part := calibrated_part(estimator)) is not None:
+        steps, last, _ = split_parts(part)
+        if isinstance(last, CounterfactualTrainedClassifier):
+            last = Calibration.of(estimator).apply(last)
+            last.classes_ = estimator.classes_  # scikit-learn may have fitted codes
+        return steps, last, None
+    if hasattr(estimator, "best_estimator_"):
+        return split_parts(estimator.best_estimator_)
+    if hasattr(estimator, "refit"):
+        check_is_fitted(estimator)
+    if not isinstance(estimator, Pipeline):
+        return [], estimator, None
+    steps = [
+        (name, step)
+        for name, step in estimator.steps[:-1]
+        if step is not None and not isinstance(step, str)
+    ]
+    more, last, cutoff = split_parts(estimator.steps[-1][1])
+    return steps + more, last, cutoff

@@ -1,0 +1,44 @@
+"""Real rows of a class, and what is made of them once for all calls."""
+
+from functools import cached_property
+
+import numpy as np
+
+from sklearn_ct._recourse.edits import Edits
+
+
+class References:
+    """Real rows of a class: answers fall back on them, edits take their values.
+
+    Parameters
+    ----------
+    codec : TabularEncoder or PipelineCodec
+    values : ndarray of shape (k, n_variables)
+    """
+
+    def __init__(self, codec, values):
+        self.codec = codec
+        self.values = values
+        self._edits = {}
+
+    def __len__(self):
+        return len(self.values)
+
+    def __getstate__(self):
+        """Leave what is made of the rows behind: it is large, and made quickly."""
+        return {"codec": self.codec, "values": self.values, "_edits": {}}
+
+    @cached_property
+    def codes(self):
+        """Codes of the rows, of shape (k, n_codes)."""
+        return self.codec.embed(self.values)
+
+    def edits(self, effort):
+        """List the edits to values of the rows."""
+        if effort not in self._edits:
+            self._edits[effort] = Edits.of(self.codec, self.values, effort)
+        return self._edits[effort]
+
+    def extended(self, values, limit):
+        """Add rows, as many as make ``limit`` of them."""
+        return References(self.codec, np.vstack([self.values, values])[:limit])

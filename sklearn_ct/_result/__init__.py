@@ -1,0 +1,1 @@
+"""The answers, and how they are shown and stored."""

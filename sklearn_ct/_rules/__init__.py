@@ -1,0 +1,1 @@
+"""What may change: the words of users, bounds of rows, features that follow."""

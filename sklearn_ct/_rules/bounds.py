@@ -1,0 +1,165 @@
+"""The rules of a call applied to its rows."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from sklearn_ct._core.constraints import Constraints
+
+
+def constraints_of(codec, *rules):
+    """Constraints on the codes, from rules on the variables."""
+    arrays = codec.constraint_arrays(*rules)
+    return Constraints(**{k: torch.from_numpy(v) for k, v in arrays.items()})
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """The rules of a call applied to its rows: what each row's answer may be.
+
+    Attributes
+    ----------
+    factual : ndarray of shape (n, n_variables)
+        Values of the rows.
+    lower, upper : ndarray of shape (n, n_variables)
+        Bounds of a number that changes, direction included.
+    allowed : boolean ndarray of shape (n, n_codes)
+        Categories, direction included.
+    rise, fall : boolean ndarray of shape (n, n_variables)
+        Directions; both are False for variables that cannot change.
+    must : boolean ndarray of shape (n, n_variables)
+        Variables whose present value is not allowed.
+    """
+
+    factual: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
+    allowed: np.ndarray
+    rise: np.ndarray
+    fall: np.ndarray
+    must: np.ndarray
+
+    @classmethod
+    def of(cls, rules, encoder, factual):
+        """Apply rules to the values of rows."""
+        shape = factual.shape
+        rise, fall, given = (
+            np.broadcast_to(value, shape).copy()
+            for value in (rules.rise, rules.fall, rules.given)
+        )
+        lower = np.where(fall, rules.lower, np.maximum(rules.lower, factual))
+        upper = np.where(rise, rules.upper, np.minimum(rules.upper, factual))
+        outside = (factual < rules.lower) | (factual > rules.upper)
+        must = given & outside
+        allowed = np.broadcast_to(
+            rules.allowed, (len(factual), rules.allowed.shape[1])
+        ).copy()
+        frozen = ~rise & ~fall
+        for j, variable in enumerate(encoder.variables_):
+            if variable.is_number:
+                frozen[:, j] |= lower[:, j] > upper[:, j]
+                frozen[:, j] |= (lower[:, j] == upper[:, j]) & (
+                    lower[:, j] == factual[:, j]
+                )
+                continue
+            code = factual[:, j].astype(int)
+            known = code >= 0
+            choice = np.arange(len(variable.categories))
+            here = choice == code[:, None]
+            if variable.ordered:
+                open_ = rise[:, [j]] & (choice > code[:, None])
+                open_ |= fall[:, [j]] & (choice < code[:, None])
+                open_ |= here
+            else:
+                open_ = here | (rise & fall)[:, [j]]
+            slot = allowed[:, variable.slots]
+            may_stay = (slot & here).any(axis=1) | ~known | ~given[:, j]
+            slot &= open_
+            must[:, j] = ~may_stay
+            frozen[:, j] |= ~(slot & ~here).any(axis=1)
+        rise, fall = rise & ~frozen, fall & ~frozen
+        return cls(factual, lower, upper, allowed, rise, fall, must)
+
+    def take(self, rows):
+        """Restrict to some of the rows."""
+        return Bounds(**{name: value[rows] for name, value in vars(self).items()})
+
+    def freeze(self, more):
+        """With further variables frozen, boolean of shape (n, n_variables)."""
+        return replace(self, rise=self.rise & ~more, fall=self.fall & ~more)
+
+    @property
+    def frozen(self):
+        """Variables that cannot change, of shape (n, n_variables)."""
+        return ~self.rise & ~self.fall
+
+    @property
+    def conflict(self):
+        """Variables that would have to change and cannot, of shape (n, n_variables)."""
+        return self.must & self.frozen
+
+    def constraints(self, encoder):
+        """Constraints on the model's input space, for the search of these rows."""
+        stays = ~self.must
+        return constraints_of(
+            encoder,
+            np.where(stays, np.minimum(self.lower, self.factual), self.lower),
+            np.where(stays, np.maximum(self.upper, self.factual), self.upper),
+            self.allowed,
+            self.rise,
+            self.fall,
+        )
+
+    def holds(self, values, encoder):
+        """Whether values of the rows keep the rules, boolean of shape (n,)."""
+        kept = ~self.must | (values != self.factual)
+        for j, variable in enumerate(encoder.variables_):
+            new = values[:, j]
+            if variable.is_number:
+                inside = (new >= self.lower[:, j]) & (new <= self.upper[:, j])
+            else:
+                inside = self._is_allowed(variable, new)
+            inside &= ~self.frozen[:, j]
+            kept[:, j] &= inside | (new == self.factual[:, j])
+        return kept.all(axis=1)
+
+    def settle(self, values, encoder, tolerance):
+        """Nearest values that are real and allowed.
+
+        Numbers are rounded away from the factual, as their columns are, and clipped;
+        a category that is not allowed, and whatever is frozen, goes back to the
+        factual's.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n, n_variables)
+        encoder : TabularEncoder
+        tolerance : ndarray of shape (n_variables,)
+            Changes of numbers smaller than this are none.
+        """
+        settled = values.copy()
+        change = values - self.factual
+        # What nobody changed, and need not, stays.
+        for j in np.flatnonzero(((change != 0) | self.must).any(axis=0)):
+            variable = encoder.variables_[j]
+            if variable.is_number:
+                new = variable.snap(values[:, j], change[:, j])
+                new = np.clip(new, self.lower[:, j], self.upper[:, j])
+                least = np.minimum(
+                    np.abs(change[:, j]), np.abs(new - self.factual[:, j])
+                )
+                still = (least <= tolerance[j]) & ~self.must[:, j]
+                settled[:, j] = np.where(still, self.factual[:, j], new)
+            else:
+                first = self.allowed[:, variable.slots].argmax(axis=1)
+                back = np.where(self.must[:, j], first, self.factual[:, j])
+                good = self._is_allowed(variable, values[:, j])
+                settled[:, j] = np.where(good, values[:, j], back)
+        return np.where(self.frozen, self.factual, settled)
+
+    def _is_allowed(self, variable, code):
+        """Whether a category is allowed in each row; none of them, below 0, is not."""
+        slot = self.allowed[:, variable.slots]
+        known = np.maximum(code, 0).astype(int)
+        return np.take_along_axis(slot, known[:, None], axis=1)[:, 0] & (code >= 0)

@@ -1,0 +1,352 @@
+"""Mutability and domain in the user's words, checked and turned into bounds."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from sklearn_ct._rules.bounds import constraints_of
+from sklearn_ct._tables.containers import from_polars, is_polars
+from sklearn_ct._tables.feature import cut, objects
+
+DIRECTIONS = {
+    "both": (True, True),
+    "increase": (True, False),
+    "decrease": (False, True),
+    "none": (False, False),
+}
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What holds for every row (first dimension 1) or for each row of a call.
+
+    Attributes
+    ----------
+    rise, fall : boolean ndarray of shape (1 or n, n_variables)
+        Directions allowed.
+    lower, upper : ndarray of shape (1 or n, n_variables)
+        Bounds of the numbers, in the user's units.
+    given : boolean ndarray of shape (1 or n, n_variables)
+        Bounds that somebody asked for, rather than inferred ones: a value outside
+        inferred bounds may stay where it is.
+    allowed : boolean ndarray of shape (1 or n, n_codes)
+        Categories allowed, at the slots of their one-hot columns.
+    """
+
+    rise: np.ndarray
+    fall: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
+    given: np.ndarray
+    allowed: np.ndarray
+
+    @classmethod
+    def free(cls, encoder):
+        """No rule at all."""
+        n = len(encoder.variables_)
+        return cls(
+            rise=np.ones((1, n), dtype=bool),
+            fall=np.ones((1, n), dtype=bool),
+            lower=np.full((1, n), -np.inf),
+            upper=np.full((1, n), np.inf),
+            given=np.zeros((1, n), dtype=bool),
+            allowed=np.ones((1, encoder.n_codes_), dtype=bool),
+        )
+
+    @classmethod
+    def parse(cls, encoder, mutability, domain, n_rows=None):
+        """Rules of the parameters ``mutability`` and ``domain``.
+
+        Parameters
+        ----------
+        encoder : TabularEncoder
+            Fitted; it knows the columns.
+        mutability, domain
+            As in `CounterfactualTrainedClassifier`; with ``n_rows`` also a list of
+            dicts or a DataFrame with one entry for each row.
+        n_rows : int, optional
+            Number of rows of the call.
+
+        Raises
+        ------
+        ValueError
+            On unknown columns, wrong words, low > high, empty sets; it names the
+            column.
+        """
+        rules = cls.free(encoder)
+        if mutability is not None:
+            by_column = _by_column(mutability, encoder, "mutability", n_rows)
+            rules = _parse_mutability(rules, encoder, by_column)
+        inferred = domain if isinstance(domain, str) else "observed"
+        if isinstance(domain, str) or (domain is not None and n_rows is None):
+            rules = _infer_domain(rules, encoder, inferred)
+        if domain is not None and not isinstance(domain, str):
+            by_column = _by_column(domain, encoder, "domain", n_rows)
+            rules = _parse_domain(rules, encoder, by_column)
+        return rules._check(encoder)
+
+    def take(self, rows):
+        """Restrict to some rows of the call."""
+        return Rules(
+            **{
+                name: value[rows] if len(value) > 1 else value
+                for name, value in vars(self).items()
+            }
+        )
+
+    def narrow(self, other, encoder):
+        """Both sets of rules at once; neither loosens the other."""
+        lower = np.maximum(self.lower, other.lower)
+        upper = np.minimum(self.upper, other.upper)
+        return Rules(
+            rise=self.rise & other.rise,
+            fall=self.fall & other.fall,
+            lower=lower,
+            upper=upper,
+            given=self.given | other.given,
+            allowed=self.allowed & other.allowed,
+        )._check(encoder)
+
+    def _check(self, encoder):
+        for j, variable in enumerate(encoder.variables_):
+            if variable.is_number:
+                empty = self.lower[:, j] > self.upper[:, j]
+                if empty.any():
+                    row = int(np.argmax(empty))
+                    at = f" of row {row}" if len(empty) > 1 else ""
+                    raise ValueError(
+                        f"The 'domain' of column {variable.name!r}{at} is empty: "
+                        f"from {self.lower[row, j]:g} to {self.upper[row, j]:g} "
+                        "there is no value. Widen it (call and classifier together "
+                        "make the bounds)."
+                    )
+            elif not (allowed := self.allowed[:, variable.slots]).any(axis=1).all():
+                row = int(np.argmin(allowed.any(axis=1)))
+                at = f" of row {row}" if len(allowed) > 1 else ""
+                raise ValueError(
+                    f"The 'domain' of column {variable.name!r}{at} allows no category."
+                )
+        return self
+
+    def constraints(self, encoder):
+        """Constraints on the model's input space, for training."""
+        return constraints_of(
+            encoder, self.lower, self.upper, self.allowed, self.rise, self.fall
+        )
+
+
+def _by_column(given, encoder, parameter, n_rows):
+    """Entries as {variable: array of one entry, or of one for each row}."""
+    if isinstance(given, pd.Series):
+        given = given.to_dict()
+    elif is_polars(given):
+        given = from_polars(given)
+    if isinstance(given, pd.DataFrame) or (
+        isinstance(given, list | tuple)
+        and (len(given) or n_rows == 0)
+        and all(entry is None or isinstance(entry, dict) for entry in given)
+    ):
+        if n_rows is None:
+            raise ValueError(
+                f"The {parameter!r} parameter of a classifier must be a dict for "
+                "all rows alike; rules for each row go to explain()."
+            )
+        if len(given) != n_rows:
+            raise ValueError(
+                f"The {parameter!r} parameter must have one entry for each of the "
+                f"{n_rows} rows. Got {len(given)} instead."
+            )
+        if not isinstance(given, pd.DataFrame):
+            keys = dict.fromkeys(key for entry in given for key in entry or ())
+            given = {key: [(entry or {}).get(key) for entry in given] for key in keys}
+        columns = {key: objects(list(given[key])) for key in given}
+    elif isinstance(given, dict):
+        columns = {key: objects([value]) for key, value in given.items()}
+    elif parameter == "mutability" and np.ndim(given) == 1:
+        words = list(given)
+        if len(words) != len(encoder.names_):
+            raise ValueError(
+                f"The 'mutability' parameter must have one entry for each of the "
+                f"{len(encoder.names_)} columns. Got {len(words)} instead."
+            )
+        columns = {
+            name: objects([word])
+            for name, word in zip(encoder.names_, words, strict=True)
+        }
+    else:
+        raise ValueError(
+            f"The {parameter!r} parameter must be None or a dict of columns (for each "
+            f"row: a list of dicts or a DataFrame). Got {given!r} instead."
+        )
+    return _merge_blocks(columns, encoder, parameter)
+
+
+def _merge_blocks(columns, encoder, parameter):
+    merged, seen = {}, {}
+    for key, entries in columns.items():
+        whole = isinstance(key, tuple) and key not in encoder.names_
+        try:
+            positions = [encoder.position(part) for part in (key if whole else (key,))]
+        except ValueError as error:
+            raise ValueError(f"In the {parameter!r} parameter: {error}") from None
+        j = next(
+            j for j, v in enumerate(encoder.variables_) if positions[0] in v.columns
+        )
+        seen.setdefault(j, set()).update(positions)
+        variable = encoder.variables_[j]
+        if variable.is_block and not whole and parameter == "domain":
+            _refuse_part(variable, key, parameter)
+        if j in merged and list(merged[j]) != list(entries):
+            _refuse_part(variable, key, parameter)
+        if not encoder.is_dropped(j):
+            merged[j] = entries
+    for j, positions in seen.items():
+        variable = encoder.variables_[j]
+        if not positions <= set(variable.columns):
+            names = tuple(encoder.names_[position] for position in sorted(positions))
+            raise ValueError(
+                f"The {parameter!r} parameter has the key {names!r}, but these columns "
+                "are no one-hot block. Give each column its own entry."
+            )
+        if positions != set(variable.columns):
+            name = encoder.names_[min(positions)]
+            _refuse_part(variable, name, parameter)
+    return merged
+
+
+def _refuse_part(variable, key, parameter):
+    raise ValueError(
+        f"The 'mutability' and 'domain' of column {key!r} cannot be set alone: it is "
+        f"part of the one-hot block {variable.name!r}. Give {parameter!r} with the "
+        "tuple of all its columns as the key."
+    )
+
+
+def _parse_mutability(rules, encoder, by_column):
+    n_rows = max((len(words) for words in by_column.values()), default=1)
+    shape = (n_rows, rules.rise.shape[1])
+    rise, fall = np.ones(shape, dtype=bool), np.ones(shape, dtype=bool)
+    for j, words in by_column.items():
+        variable = encoder.variables_[j]
+        words = ["both" if _is_blank(word) else word for word in words]
+        for word in dict.fromkeys(str(word) for word in words):
+            if word not in DIRECTIONS:
+                raise ValueError(
+                    f"The 'mutability' of column {variable.name!r} must be one of "
+                    f"'both', 'increase', 'decrease', 'none'. Got {word!r} instead."
+                )
+            one_way = word in ("increase", "decrease")
+            if one_way and not (variable.is_number or variable.ordered):
+                raise ValueError(
+                    f"The 'mutability' {word!r} of column {variable.name!r} needs an "
+                    "order: make the column an ordered pandas category, or use 'both' "
+                    "or 'none'."
+                )
+        ways = np.array([DIRECTIONS[word] for word in words], dtype=bool)
+        rise[:, j], fall[:, j] = ways.reshape(-1, 2).T
+    return replace(rules, rise=rise, fall=fall)
+
+
+def _infer_domain(rules, encoder, rule):
+    lower, upper = encoder.lower_, encoder.upper_
+    if rule == "three_sigma":
+        lower = np.minimum(encoder.mean_ - 3 * encoder.scale_, lower)
+        upper = np.maximum(encoder.mean_ + 3 * encoder.scale_, upper)
+    elif rule != "observed":
+        raise ValueError(
+            "The 'domain' parameter must be 'observed', 'three_sigma', None or a dict. "
+            f"Got {rule!r} instead."
+        )
+    numbers = np.isfinite(lower)
+    lower, upper = _round_inwards(encoder, lower[None], upper[None])
+    return replace(
+        rules,
+        lower=np.where(numbers, lower, -np.inf),
+        upper=np.where(numbers, upper, np.inf),
+        allowed=encoder.observed_[None].copy(),
+    )
+
+
+def _parse_domain(rules, encoder, by_column):
+    n_rows = max((len(entries) for entries in by_column.values()), default=1)
+    lower, upper, given, allowed = (
+        np.repeat(value, n_rows, axis=0)
+        for value in (rules.lower, rules.upper, rules.given, rules.allowed)
+    )
+    for j, entries in by_column.items():
+        variable = encoder.variables_[j]
+        present = np.array([not _is_blank(entry) for entry in entries], dtype=bool)
+        given[present, j] = True
+        if variable.is_number:
+            pairs = [
+                _pair(variable, entry) if there else (-np.inf, np.inf)
+                for entry, there in zip(entries, present, strict=True)
+            ]
+            ends = np.array(pairs, dtype=float).reshape(-1, 2).T
+            lower[:, j] = np.where(present, ends[0], lower[:, j])
+            upper[:, j] = np.where(present, ends[1], upper[:, j])
+        else:
+            masks = [
+                _mask(variable, entry) if there else np.ones(len(variable.categories))
+                for entry, there in zip(entries, present, strict=True)
+            ]
+            slots = allowed[:, variable.slots]
+            masks = np.reshape(masks, slots.shape) > 0
+            allowed[:, variable.slots] = np.where(present[:, None], masks, slots)
+    lower, upper = _round_inwards(encoder, lower, upper)
+    return replace(rules, lower=lower, upper=upper, given=given, allowed=allowed)
+
+
+def _pair(variable, entry):
+    wrong = ValueError(
+        f"The 'domain' of column {variable.name!r}, a number, must be a pair "
+        f"(low, high). Got {entry!r} instead."
+    )
+    if isinstance(entry, str) or not hasattr(entry, "__len__") or len(entry) != 2:
+        raise wrong
+    try:
+        low = -np.inf if entry[0] is None else float(entry[0])
+        high = np.inf if entry[1] is None else float(entry[1])
+    except (TypeError, ValueError):
+        raise wrong from None
+    if not low <= high or low == np.inf or high == -np.inf:
+        raise ValueError(
+            f"The 'domain' of column {variable.name!r} must have low <= high. "
+            f"Got {entry!r} instead."
+        )
+    return low, high
+
+
+def _mask(variable, entry):
+    if isinstance(entry, str) or not hasattr(entry, "__iter__"):
+        raise ValueError(
+            f"The 'domain' of column {variable.name!r}, a category, must be a list of "
+            f"allowed values. Got {entry!r} instead."
+        )
+    entry, known = list(entry), list(variable.categories)
+    for value in entry:
+        if value not in known:
+            raise ValueError(
+                f"The 'domain' of column {variable.name!r} has the unknown category "
+                f"{value!r}. Categories: {cut(known)}."
+            )
+    return np.array([value in entry for value in known], dtype=float)
+
+
+def _round_inwards(encoder, lower, upper):
+    lower, upper = lower.copy(), upper.copy()
+    for j, variable in enumerate(encoder.variables_):
+        if variable.is_number:
+            for bound, inward in ((lower[:, j], 1.0), (upper[:, j], -1.0)):
+                finite = np.isfinite(bound)
+                bound[finite] = variable.round_bound(bound[finite], inward)
+    return lower, upper
+
+
+def _is_blank(entry):
+    return (
+        entry is None
+        or entry is pd.NA
+        or (isinstance(entry, float) and np.isnan(entry))
+    )

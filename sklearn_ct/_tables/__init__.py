@@ -1,0 +1,1 @@
+"""Between the user's columns, values and the codes of the model."""

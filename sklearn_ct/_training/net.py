@@ -1,0 +1,396 @@
+"""skorch runs the training loop; each epoch gets its bank of counterfactuals."""
+
+import math
+import time
+import warnings
+from copy import deepcopy
+
+import torch
+from skorch import NeuralNet, NeuralNetClassifier
+from skorch.callbacks import Callback, EarlyStopping
+from skorch.dataset import Dataset
+from skorch.helper import predefined_split
+from skorch.utils import noop
+from tqdm.auto import tqdm
+
+from sklearn_ct._core.backprop import logits_and_back, signed_step
+from sklearn_ct._core.bank import generate, swap_frozen
+from sklearn_ct._core.network import LogProbability, TwoLogits
+from sklearn_ct._core.objective import input_sparsity, objective
+from sklearn_ct._core.torch_state import threads
+from sklearn_ct._training.batches import Batches, Epoch
+from sklearn_ct.losses import Terms, Weights
+
+__all__ = [
+    "CounterfactualNet",
+    "NeuralNet",
+    "NonFiniteLossWarning",
+    "module_of",
+]
+
+CONVENTIONAL = Weights(0.0, 0.0, 0.0)
+# Multiplications of a pass over a mini-batch from which on more threads are faster.
+LARGE_PASS = 3e7
+
+
+class NonFiniteLossWarning(UserWarning):
+    """A mini-batch with a loss that is not finite was left out of the training."""
+
+
+class CounterfactualNet(NeuralNetClassifier):
+    """A skorch net that trains on the objective of counterfactual training.
+
+    Parameters
+    ----------
+    module : torch.nn.Module or type
+        ``(n, d) -> (n, K)`` logits.
+    generator : BaseGenerator
+        Fitted; it runs the searches.
+    constraints : Constraints
+        Mutability, domain and one-hot groups of the input space.
+    weights : Weights
+        Of the terms of the objective.
+    tau, tau_max : float
+        Range that the maturity threshold of each search is drawn from.
+    epsilon : float
+        Largest nascent perturbation.
+    n_positives : int
+        Real rows drawn for each search; the nearest to its counterfactual is ``x+``.
+    swap_immutable : float
+        Share of the nascent counterfactuals that take over immutable columns.
+    n_counterfactuals : int
+        Rows searched in an epoch.
+    first_epoch : int
+        Epochs trained conventionally first (the burn-in).
+    seed : int
+        Of the shuffling, and of the draws of rows, targets and positives.
+    **kwargs
+        Of `skorch.NeuralNetClassifier`.
+
+    Notes
+    -----
+    A mini-batch is ``(X, (y, sample_weight, counterfactuals))``; callbacks see
+    ``(X, y)``.
+    """
+
+    def __init__(
+        self,
+        module,
+        *,
+        generator=None,
+        constraints=None,
+        weights=CONVENTIONAL,
+        tau=0.5,
+        tau_max=0.5,
+        epsilon=0.3,
+        n_positives=1,
+        swap_immutable=0.0,
+        n_counterfactuals=0,
+        first_epoch=0,
+        seed=0,
+        **kwargs,
+    ):
+        self.generator = generator
+        self.constraints = constraints
+        self.weights = weights
+        self.tau = tau
+        self.tau_max = tau_max
+        self.epsilon = epsilon
+        self.n_positives = n_positives
+        self.swap_immutable = swap_immutable
+        self.n_counterfactuals = n_counterfactuals
+        self.first_epoch = first_epoch
+        self.seed = seed
+        kwargs.setdefault("criterion", torch.nn.CrossEntropyLoss)
+        kwargs.setdefault("optimizer", torch.optim.Adam)
+        kwargs.setdefault("train_split", None)
+        super().__init__(module, **kwargs)
+
+    def train(self, X, y, *, sample_weight=None, validation=None, epochs=None):
+        """Train on tensors for some epochs, on from where the net stands.
+
+        Parameters
+        ----------
+        X, y : Tensor of shape (n, d), (n,)
+            Encoded rows and class indices.
+        sample_weight : Tensor of shape (n,), optional
+        validation : tuple of Tensor, optional
+            Encoded rows and class indices of the validation part.
+        epochs : int, optional
+            Default: ``max_epochs``.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        KeyboardInterrupt
+            As soon as somebody interrupts it; a callback that does ends the training.
+        """
+        if not self.initialized_:
+            self.initialize()
+        self.sample_weight_ = sample_weight
+        self.epochs_ = self.max_epochs if epochs is None else epochs
+        self.train_split = (
+            None if validation is None else predefined_split(Dataset(*validation))
+        )
+        self.interrupted_ = True
+        with threads(threads_for(self.module_, self.batch_size)):
+            self.partial_fit(Dataset(X, y), None, epochs=self.epochs_)
+        if self.interrupted_:  # skorch takes what there is for the result
+            raise KeyboardInterrupt
+        # Nothing of the rows stays with the net.
+        self.bank_ = self.searches_ = self.sample_weight_ = self.train_split = None
+        self.own_, self.logits_, self.ask_ = [], [], None
+        return self
+
+    def initialize(self):
+        """Initialise module, optimiser and callbacks, and seed the draws."""
+        super().initialize()
+        self.draw_ = torch.Generator().manual_seed(self.seed)
+        self.bank_ = self.searches_ = self.sample_weight_ = None
+        return self
+
+    def get_iterator(self, dataset, training=False):
+        """Whole-tensor batches for training; skorch's own otherwise."""
+        if not isinstance(dataset, Dataset) or not torch.is_tensor(dataset.X):
+            return super().get_iterator(dataset, training=training)
+        X, y = dataset.X.to(self.device), dataset.y
+        if y is not None and torch.is_tensor(y):
+            y = y.to(self.device)
+        if training:
+            return Epoch(self, X, y, self.sample_weight_)
+        return Batches(X, y, max(self.batch_size, 10_000))
+
+    def fit_loop(self, *args, **kwargs):
+        """Train, and note whether it came to its end."""
+        super().fit_loop(*args, **kwargs)
+        self.interrupted_ = False
+        return self
+
+    def notify(self, method_name, **cb_kwargs):
+        """Show callbacks ``(X, y)`` as the batch; they may end the training."""
+        if isinstance(batch := cb_kwargs.get("batch"), tuple):
+            X, y = batch
+            cb_kwargs["batch"] = X, (y[0] if isinstance(y, tuple) else y)
+        try:
+            super().notify(method_name, **cb_kwargs)
+        except KeyboardInterrupt:
+            self.interrupted_ = False
+            raise
+
+    def train_step_single(self, batch, **fit_params):
+        """One pass over the batch and its counterfactuals, and the gradient."""
+        X, (y, sample_weight, chunk) = batch
+        others, counterfactual = [], self.searching
+        adv = self.weights.adv if counterfactual and self.signed else 0.0
+        if adv:
+            others.append(self._attack(X, y))
+        if chunk is not None:
+            others.append(chunk.rows)
+        logits = self._logits(X, others)
+        found = logits.detach()
+        loss, clf, attacked, slope = objective(found, y, sample_weight, chunk, adv)
+        searched = found[(2 if adv else 1) * len(X) :]
+        if math.isfinite(loss.item()):
+            logits.backward(slope)
+            sparse = torch.zeros_like(clf)
+            if counterfactual and self.weights.sparse:
+                sparse = input_sparsity(self.module_, self.weights.sparse)
+                loss = loss + self.weights.sparse * sparse
+            self.own_ += clf, attacked, sparse
+            self.logits_.append(searched)
+        else:
+            self.logits_.append(torch.full_like(searched, torch.nan))
+            warnings.warn(
+                f"The loss of a mini-batch in epoch {len(self.history)} is not "
+                "finite; its step is skipped. A smaller lambda_div or lr, or a larger "
+                "lambda_reg, keeps the energies in bounds.",
+                NonFiniteLossWarning,
+                stacklevel=2,
+            )
+        return {"loss": loss, "y_pred": found[: len(X)]}
+
+    @property
+    def network(self):
+        """The network that searches ask; a wrapper of it may do the training."""
+        return self.module_
+
+    @property
+    def signed(self):
+        """Whether nascent counterfactuals are a signed step from every row."""
+        return getattr(self.generator, "nascent", None) == "sign"
+
+    @property
+    def weights_of_searches(self):
+        """Weights of the terms that the searches of an epoch enter."""
+        weights = self.weights._replace(sparse=0.0)
+        return weights._replace(adv=0.0) if self.signed else weights
+
+    def _logits(self, X, others):
+        """Logits of a mini-batch and of the counterfactuals that go with it."""
+        if not self.module_.training:
+            self._set_training(True)
+        if not self.ask_.has_modes:
+            return self.module_(torch.cat([X, *others]))
+        logits = [self.module_(X)]
+        if others:
+            # What a network notes of its batches is to be that of real rows.
+            self.module_.eval()
+            logits.append(self.module_(torch.cat(others)))
+        return torch.cat(logits)
+
+    def _attack(self, X, y):
+        if self.ask_.has_modes:
+            self.module_.eval()
+        nascent = signed_step(self.ask_, X, y, self.epsilon)
+        return swap_frozen(
+            nascent, X, self.constraints, self.swap_immutable, self.draw_
+        )
+
+    def on_epoch_begin(self, net, dataset_train=None, dataset_valid=None, **kwargs):
+        """Start the epoch's record."""
+        super().on_epoch_begin(net, dataset_train, dataset_valid, **kwargs)
+        self.bank_, self.own_, self.logits_ = None, [], []
+        self.ask_ = logits_and_back(self.network)
+
+    def on_epoch_end(self, net, dataset_train=None, dataset_valid=None, **kwargs):
+        """Record the mean of each term."""
+        super().on_epoch_end(net, dataset_train, dataset_valid, **kwargs)
+        terms = dict.fromkeys(
+            Terms._fields, torch.tensor(0.0 if self.own_ else torch.nan)
+        )
+        if self.own_:
+            own = torch.stack(self.own_).view(-1, 3).mean(0)
+            terms |= dict(zip(("clf", "adv", "sparse"), own, strict=True))
+        if self.bank_ is not None:
+            terms |= self.bank_.terms(torch.cat(self.logits_))
+        for name, term in terms.items():
+            self.history.record(f"loss_{name}", term.item())
+
+    def generate(self, X, y):
+        """Search the counterfactuals of an epoch, and record how that went.
+
+        Parameters
+        ----------
+        X, y : Tensor of shape (n, d), (n,)
+            Training rows and class indices.
+
+        Returns
+        -------
+        CounterfactualBatch
+        """
+        start = time.perf_counter()
+        self.module_.eval()
+        n_steps = getattr(self.generator, "epoch_steps", None)
+        if self.epochs_ == 1:  # nothing to go on with, nor afterwards
+            n_steps = None
+        batch, searches, taken = generate(
+            self.network,
+            X,
+            y,
+            self.sample_weight_,
+            generator=self.generator,
+            constraints=self.constraints,
+            n_counterfactuals=self.n_counterfactuals,
+            tau=self.tau,
+            tau_max=self.tau_max,
+            epsilon=self.epsilon,
+            n_positives=self.n_positives,
+            swap_immutable=self.swap_immutable,
+            draw=self.draw_,
+            before=self.searches_,
+            n_steps=n_steps,
+        )
+        self.searches_ = None if n_steps is None else searches
+        mature = searches.paths.mature
+        self.history.record("mature_share", mature.float().mean().item())
+        self.history.record("search_steps", taken.float().mean().item())
+        self.history.record("search_seconds", time.perf_counter() - start)
+        return batch
+
+    @property
+    def searching(self):
+        """Whether this epoch has counterfactuals."""
+        return (
+            not self.weights.conventional
+            and self.n_counterfactuals > 0
+            and len(self.history) > self.first_epoch
+        )
+
+
+class Progress(Callback):
+    """One progress bar over the epochs."""
+
+    def on_train_begin(self, net, X=None, y=None, **kwargs):
+        """Open the bar."""
+        self.bar_ = tqdm(total=net.epochs_, desc="training", unit="epoch")
+
+    def on_epoch_end(self, net, **kwargs):
+        """Advance it, with the loss and the share of mature searches."""
+        row = net.history[-1]
+        shown = {"loss": row.get("train_loss"), "mature": row.get("mature_share")}
+        self.bar_.set_postfix(
+            {k: f"{v:.3f}" for k, v in shown.items() if v is not None}
+        )
+        self.bar_.update()
+
+    def on_train_end(self, net, X=None, y=None, **kwargs):
+        """Close it."""
+        self.bar_.close()
+        self.bar_ = None
+
+
+def threads_for(module, n_rows):
+    """Give the number of threads that trains a module on ``n_rows`` at a time fastest.
+
+    One for a small network, whose operations are shorter than sharing them out takes;
+    for a large one, or one whose weights meet each row many times, the caller's.
+    """
+    weights = list(module.parameters())
+    convolves = any(weight.dim() > 2 for weight in weights)
+    products = n_rows * sum(weight.numel() for weight in weights)
+    return torch.get_num_threads() if convolves or products >= LARGE_PASS else 1
+
+
+def module_of(net):
+    """Copy of the module of a skorch net, a new one before its fit; it gives logits.
+
+    Raises
+    ------
+    ValueError
+        Where the net's criterion does not say how its outputs become logits.
+    """
+    if hasattr(net, "module_"):
+        module, criterion = net.module_, net.criterion_
+    else:
+        module = net.initialized_instance(net.module, net.get_params_for("module"))
+        criterion = net.criterion
+    module = deepcopy(module)
+    kind = criterion if isinstance(criterion, type) else type(criterion)
+    if issubclass(kind, torch.nn.CrossEntropyLoss):
+        return module
+    if issubclass(kind, torch.nn.BCEWithLogitsLoss):
+        return torch.nn.Sequential(module, TwoLogits())
+    # skorch takes the logarithm of what the module of a classifier gives.
+    if issubclass(kind, torch.nn.NLLLoss) and isinstance(net, NeuralNetClassifier):
+        return torch.nn.Sequential(module, LogProbability())
+    raise ValueError(
+        "The skorch net must have the criterion CrossEntropyLoss, BCEWithLogitsLoss "
+        f"or, as a NeuralNetClassifier, NLLLoss. Got {kind.__name__} instead: give a "
+        "torch module that ends in logits as 'module'."
+    )
+
+
+def early_stopping(patience):
+    """Stop when the validation accuracy no longer rises, back to the best weights."""
+    return EarlyStopping(
+        monitor="valid_acc",
+        lower_is_better=False,
+        patience=patience,
+        threshold=1e-4,
+        threshold_mode="abs",
+        load_best=True,
+        sink=noop,
+    )

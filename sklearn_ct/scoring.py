@@ -1,0 +1,305 @@
+"""Scorers of recourse for ``cross_validate`` and ``GridSearchCV``."""
+
+from numbers import Integral
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from sklearn_ct._tables.containers import dense, take_rows
+from sklearn_ct.metrics._actionability import counterfactual_cost, validity_score
+from sklearn_ct.metrics._plausibility import implausibility_distance, mmd_distance
+from sklearn_ct.metrics._robustness import robust_accuracy_score
+
+METRICS = {
+    implausibility_distance: "implausibility",
+    mmd_distance: "mmd",
+    counterfactual_cost: "cost",
+    validity_score: "validity",
+}
+
+
+class RecourseScorer:
+    """A scorer ``(estimator, X, y) -> float``, greater is better.
+
+    Made by `make_recourse_scorer`.
+    """
+
+    def __init__(self, metric, target, n_samples, tau, invalid, random_state):
+        self.metric = metric
+        self.target = target
+        self.n_samples = n_samples
+        self.tau = tau
+        self.invalid = invalid
+        self.random_state = random_state
+
+    def __repr__(self):
+        name = getattr(self.metric, "__name__", self.metric)
+        return f"make_recourse_scorer({name!r})"
+
+    def __call__(self, estimator, X, y, **kwargs):
+        """Explain a sample of rows and measure the answers."""
+        # Imported here: the package's face imports the metrics.
+        from sklearn_ct._pipeline.explain import explain
+
+        X = dense(X)
+        rows = self._sample(estimator, X)
+        if not len(rows):
+            return np.nan
+        result = explain(estimator, take_rows(X, rows), self.target, tau=self.tau)
+        if callable(self.metric):
+            return self._mean(np.asarray(self.metric(result), float), result, worst=min)
+        if self.metric == "validity":
+            return float(result.valid.mean())
+        if self.metric == "cost":
+            return -self._mean(result.cost, result, self._farthest(estimator, X, y))
+        codes = encode(estimator, result.counterfactuals)
+        real, labels = encode(estimator, X), np.asarray(y)
+        if self.metric == "implausibility":
+            values = np.full(len(result), np.nan)
+            for label in np.unique(result.target):
+                asked, of_class = result.target == label, real[labels == label]
+                if len(of_class):
+                    values[asked] = implausibility_distance(
+                        codes[asked], of_class, average=False
+                    )
+            return -self._mean(values, result, worst=max)
+        return -self._mmd(codes, real, labels, result)
+
+    def _sample(self, estimator, X):
+        if self.target is None:
+            rows = np.arange(len(X))
+        else:
+            rows = np.flatnonzero(estimator.predict(X) != self.target)
+        if self.n_samples is not None and self.n_samples < len(rows):
+            random_state = check_random_state(self.random_state)
+            rows = random_state.choice(rows, self.n_samples, replace=False)
+        return np.sort(rows)
+
+    def _mean(self, values, result, worst):
+        """Mean over rows; ``worst`` stands for a row without a valid answer."""
+        valid = result.valid
+        if self.invalid == "ignore":
+            return float(values[valid].mean()) if valid.any() else np.nan
+        if not valid.all():
+            stand_in = worst(values[valid] if valid.any() else values)
+            values = np.where(valid, values, stand_in)
+        return float(values.mean())
+
+    def _farthest(self, estimator, X, y):
+        """Worst cost: of the valid answers; if none, to the farthest real row."""
+
+        def worst(costs):
+            if costs.max() > 0:
+                return costs.max()
+            real = encode(estimator, X)
+            return float(np.ptp(real, axis=0).sum())
+
+        return worst
+
+    def _mmd(self, codes, real, labels, result):
+        # A row without a valid answer has not moved: its factual stands for it.
+        keep = result.valid | (self.invalid == "penalize")
+        distances, weights = [], []
+        for label in np.unique(result.target):
+            rows = keep & (result.target == label)
+            of_class = real[labels == label]
+            if rows.sum() > 1 and len(of_class) > 1:
+                distances.append(
+                    mmd_distance(codes[rows], of_class, length_scale="median")
+                )
+                weights.append(rows.sum())
+        return float(np.average(distances, weights=weights)) if weights else np.nan
+
+
+def make_recourse_scorer(
+    metric, target=None, n_samples=200, tau=None, invalid="penalize", random_state=0
+):
+    """Make a scorer from a measure of counterfactuals.
+
+    Parameters
+    ----------
+    metric : {"implausibility", "mmd", "cost", "validity"} or callable
+        The measure; the functions of `sklearn_ct.metrics` of that name are taken as
+        well. Distances and costs are negated. Any other callable takes
+        `Counterfactuals` and gives a value for each row, greater is better.
+    target : label, default=None
+        Class that is asked for, of rows not predicted as it. None: of every row the
+        most probable class that is not predicted.
+    n_samples : int or None, default=200
+        Rows explained at most; None: all.
+    tau : float, default=None
+        Probability of the target that the search aims at.
+    invalid : {"penalize", "ignore"}, default="penalize"
+        A row without a valid counterfactual counts as the worst of the sample, or is
+        left out (the paper's way).
+    random_state : int, RandomState instance or None, default=0
+        Of the sample of rows.
+
+    Returns
+    -------
+    RecourseScorer
+        Callable ``(estimator, X, y) -> float``; NaN where no row could be explained.
+
+    Raises
+    ------
+    ValueError
+        On an unknown measure or a bad option.
+
+    Notes
+    -----
+    Distances are in the classifier's standardised input space: compare candidates
+    with the same ``numeric_scaling``. The MMD takes the median heuristic.
+
+    Examples
+    --------
+    >>> make_recourse_scorer("cost", target="approved")
+    make_recourse_scorer('cost')
+    """
+    metric = METRICS.get(metric, metric) if callable(metric) else metric
+    if not callable(metric) and metric not in METRICS.values():
+        raise ValueError(
+            f"The 'metric' parameter of make_recourse_scorer must be one of "
+            f"{sorted(METRICS.values())} or a callable. Got {metric!r} instead."
+        )
+    if invalid not in ("penalize", "ignore"):
+        raise ValueError(
+            "The 'invalid' parameter of make_recourse_scorer must be 'penalize' or "
+            f"'ignore'. Got {invalid!r} instead."
+        )
+    if n_samples is not None and not (
+        isinstance(n_samples, Integral) and n_samples >= 1
+    ):
+        raise ValueError(
+            "The 'n_samples' parameter of make_recourse_scorer must be None or an int "
+            f"of at least 1. Got {n_samples!r} instead."
+        )
+    return RecourseScorer(metric, target, n_samples, tau, invalid, random_state)
+
+
+def robust_accuracy_scorer(estimator, X, y):
+    """Accuracy after a one-step attack (FGSM) of 0.1 standard deviations.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A classifier, a pipeline that ends in one, or a search object.
+    X, y : array-like
+        Rows and labels.
+
+    Returns
+    -------
+    float
+    """
+    classifier, X = to_classifier(estimator, X)
+    return robust_accuracy_score(classifier, X, y, epsilon=0.1)
+
+
+class MostPlausibleWithin:
+    """A ``refit=`` callable; made by `most_plausible_within`."""
+
+    def __init__(self, tolerance):
+        self.tolerance = tolerance
+
+    def __call__(self, cv_results):
+        """Index of the chosen candidate."""
+        try:
+            accuracy, plausible = (
+                np.asarray(cv_results[f"mean_test_{name}"], dtype=float)
+                for name in ("accuracy", "neg_implausibility")
+            )
+        except KeyError as error:
+            raise ValueError(
+                "refit=most_plausible_within() needs the scores 'accuracy' and "
+                "'neg_implausibility': give scoring=recourse_scoring(), or a dict with "
+                f"both names. Got no {error}."
+            ) from error
+        good = accuracy >= np.nanmax(accuracy) - self.tolerance
+        ranked = np.where(good & ~np.isnan(plausible), plausible, -np.inf)
+        if np.isinf(ranked).all():
+            return int(np.nanargmax(accuracy))
+        return int(ranked.argmax())
+
+
+def most_plausible_within(tolerance=0.01):
+    """Choose the most plausible candidate that is nearly as accurate as the best.
+
+    Parameters
+    ----------
+    tolerance : float, default=0.01
+        Mean test accuracy that may be given up.
+
+    Returns
+    -------
+    callable
+        ``cv_results_ -> index``, for ``refit=`` of a search with
+        ``scoring=recourse_scoring()``.
+
+    Raises
+    ------
+    ValueError
+        In the search, if its scores have other names.
+
+    Notes
+    -----
+    As with any callable ``refit``, the search has no ``best_score_``, and its ``score``
+    cannot choose among the scorers: see ``cv_results_`` and ``best_index_``, and score
+    ``best_estimator_``.
+
+    Examples
+    --------
+    >>> most_plausible_within(0.01)(
+    ...     {
+    ...         "mean_test_accuracy": [0.90, 0.895, 0.8],
+    ...         "mean_test_neg_implausibility": [-5.0, -4.0, -1.0],
+    ...     }
+    ... )
+    1
+    """
+    return MostPlausibleWithin(tolerance)
+
+
+def recourse_scoring():
+    """All scorers and the accuracy, for the ``scoring=`` of scikit-learn's tools.
+
+    Returns
+    -------
+    dict of str to scorer
+        Keys ``accuracy``, ``neg_implausibility``, ``neg_mmd``, ``neg_cost``,
+        ``validity``, ``robust_accuracy``.
+
+    Examples
+    --------
+    >>> sorted(recourse_scoring())[:3]
+    ['accuracy', 'neg_cost', 'neg_implausibility']
+    """
+    return {
+        "accuracy": "accuracy",
+        "neg_implausibility": neg_implausibility_scorer,
+        "neg_mmd": neg_mmd_scorer,
+        "neg_cost": neg_cost_scorer,
+        "validity": validity_scorer,
+        "robust_accuracy": robust_accuracy_scorer,
+    }
+
+
+def to_classifier(estimator, X):
+    """Return the last classifier of an estimator, and X as that classifier sees it."""
+    # Imported here: the package's face imports the metrics.
+    from sklearn_ct._pipeline.explain import split_parts
+
+    steps, classifier, cutoff = split_parts(estimator)
+    for _, step in steps:
+        X = step.transform(X)
+    return (classifier if cutoff is None else cutoff.apply(classifier)), X
+
+
+def encode(estimator, X):
+    """Rows in the standardised input space of an estimator's classifier."""
+    classifier, X = to_classifier(estimator, X)
+    return classifier.encode(X)
+
+
+neg_implausibility_scorer = make_recourse_scorer("implausibility")
+neg_mmd_scorer = make_recourse_scorer("mmd")
+neg_cost_scorer = make_recourse_scorer("cost")
+validity_scorer = make_recourse_scorer("validity")

@@ -270,11 +270,11 @@ class _Walk:
     ) -> Tensor:
         """Whether the states, and what users are given, reach their targets."""
         reached = (probability * self.wanted(probability)).sum(1) >= self.tau
-        settles = settle is not None or self.constraints.has_groups
+        settles = settle is not None or bool(self.constraints.simplices)
         if settles and bool(reached.any()):
             at = reached.nonzero().squeeze(1)
             if settle is None:
-                given = self.constraints.harden(state[at])
+                given = self.constraints.simplices.harden(state[at])
             else:
                 given = settle(state[at], self.rows[at])
             with torch.no_grad():

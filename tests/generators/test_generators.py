@@ -19,10 +19,10 @@ from sklearn_ct import CounterfactualTrainedClassifier, explain, generators
 from sklearn_ct._core.constraints import Constraints
 from sklearn_ct._core.network import MLP
 from sklearn_ct._core.torch_state import one_thread
-from sklearn_ct._core.walk import search
 from sklearn_ct.datasets import make_loan_applications, make_moons
 from sklearn_ct.generators import GENERATORS, REVISE, BaseGenerator, ECCCo, Generic
 from sklearn_ct.metrics import constraint_violations, implausibility_distance
+from tests.core.walks import walked
 
 X = torch.zeros(3, 2)
 
@@ -166,12 +166,12 @@ def test_generic_is_the_search_without_penalty(task):
     options |= {"nascent": "last", "max_move": 0.3}
     weights = torch.tensor([1.0, 4.0]).double()
     mine = Generic(**options).search(*task, tau=0.6, epsilon=0.2, cost_weights=weights)
-    same(mine, search(*task, tau=0.6, epsilon=0.2, cost_weights=weights, **options))
+    same(mine, walked(*task, tau=0.6, epsilon=0.2, cost_weights=weights, **options))
 
 
 def test_eccco_is_the_search_with_its_penalty(task):
     generator = ECCCo(lambda_energy=2.0, max_iter=20)
-    expected = search(
+    expected = walked(
         *task,
         tau=0.6,
         epsilon=0.2,
@@ -345,7 +345,7 @@ def test_revise_is_the_search_between_encoder_and_decoder(mixed, revise):
     mine = REVISE(
         max_iter=15, nascent="last", step_size=0.7, lambda_cost=0.01, vae=revise.vae_
     ).fit(mixed[1], constraints=mixed[3])
-    expected = search(
+    expected = walked(
         *mixed,
         **options,
         step_size=0.7,

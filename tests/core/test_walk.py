@@ -1,4 +1,4 @@
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
@@ -9,6 +9,7 @@ from sklearn_ct._core import walk as _walk
 from sklearn_ct._core.constraints import Constraints
 from sklearn_ct._core.network import MLP
 from sklearn_ct._core.torch_state import one_thread
+from sklearn_ct._core.walk import WalkSpec, walk
 from tests.core.walks import walked
 
 FREE = Constraints.free(3)
@@ -260,6 +261,46 @@ def test_the_walk_ends_when_all_rows_are_mature():
     assert found.mature.all()
     # With the one that it starts from.
     assert len(net.states) == int(found.steps.max()) + 1
+
+
+# -- the spec ---------------------------------------------------------------------
+
+
+def test_one_spec_serves_many_walks_and_stays_as_it_is(mixed):
+    spec = WalkSpec(max_iter=7, nascent="exit", max_move=0.2)
+    asked = {"tau": 0.7, "epsilon": 0.3}
+    first = walk(*mixed, spec, **asked)
+    walk(*mixed, replace(spec, step_size=1.0), **asked)
+    again = walk(*mixed, spec, **asked)
+    for one, other in zip(vars(first).values(), vars(again).values(), strict=True):
+        assert torch.equal(one, other)
+    with pytest.raises(FrozenInstanceError):
+        spec.max_iter = 8
+
+
+def test_every_field_of_a_spec_reaches_the_walk(mixed):
+    slope = torch.tensor([0.3, -0.2, -0.1]).double()
+    changes = {
+        "max_iter": 2,
+        "step_size": 0.7,
+        "lambda_cost": 0.2,
+        "penalty": lambda logits, target, step: (slope * logits).sum(1),
+        "nascent": "exit",
+        "max_move": 0.01,
+    }
+    asked = {"tau": 0.95, "epsilon": 0.3}
+    plain = walk(*mixed, WalkSpec(), **asked)
+    for name, value in changes.items():
+        found = walk(*mixed, WalkSpec(**{name: value}), **asked)
+        pairs = zip(vars(plain).values(), vars(found).values(), strict=True)
+        assert not all(torch.equal(one, other) for one, other in pairs), name
+    # A slope is believed where one is given.
+    wrong = WalkSpec(
+        penalty=changes["penalty"],
+        penalty_slope=lambda logits, target, step: torch.zeros_like(logits),
+    )
+    found = walk(*mixed, wrong, **asked)
+    assert torch.equal(plain.counterfactual, found.counterfactual)
 
 
 # -- going on ---------------------------------------------------------------------

@@ -5,10 +5,22 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils import check_random_state
 
+from sklearn_ct._pipeline.explain import explain, split_parts
 from sklearn_ct._tables.containers import dense, take_rows
 from sklearn_ct.metrics._actionability import counterfactual_cost, validity_score
 from sklearn_ct.metrics._plausibility import implausibility_distance, mmd_distance
 from sklearn_ct.metrics._robustness import robust_accuracy_score
+
+__all__ = [
+    "make_recourse_scorer",
+    "most_plausible_within",
+    "neg_cost_scorer",
+    "neg_implausibility_scorer",
+    "neg_mmd_scorer",
+    "recourse_scoring",
+    "robust_accuracy_scorer",
+    "validity_scorer",
+]
 
 METRICS = {
     implausibility_distance: "implausibility",
@@ -38,9 +50,6 @@ class RecourseScorer:
 
     def __call__(self, estimator, X, y, **kwargs):
         """Explain a sample of rows and measure the answers."""
-        # Imported here: the package's face imports the metrics.
-        from sklearn_ct._pipeline.explain import explain
-
         X = dense(X)
         rows = self._sample(estimator, X)
         if not len(rows):
@@ -284,9 +293,6 @@ def recourse_scoring():
 
 def to_classifier(estimator, X):
     """Return the last classifier of an estimator, and X as that classifier sees it."""
-    # Imported here: the package's face imports the metrics.
-    from sklearn_ct._pipeline.explain import split_parts
-
     steps, classifier, cutoff = split_parts(estimator)
     for _, step in steps:
         X = step.transform(X)

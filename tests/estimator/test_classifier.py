@@ -451,17 +451,17 @@ def test_partial_fit_heeds_what_was_set_since():
 def test_real_rows_of_classes_that_come_later():
     only, classes = (Y == "approved").to_numpy(), ["approved", "rejected"]
     clf = _make().partial_fit(X[only][:20], Y[only][:20], classes=classes)
-    assert {k: len(rows) for k, rows in clf._references.items()} == {0: 20}
+    assert {k: len(rows) for k, rows in clf.references_.items()} == {0: 20}
     clf.partial_fit(X, Y)
     sizes = {0: 20 + int(only.sum()), 1: int((~only).sum())}
-    assert {k: len(rows) for k, rows in clf._references.items()} == sizes
+    assert {k: len(rows) for k, rows in clf.references_.items()} == sizes
     rejected = X[clf.predict(X) == "rejected"]
     approved = X[clf.predict(X) == "approved"]
     for asked, target in ((rejected, "approved"), (approved, "rejected")):
         result = clf.explain(asked[:5], target)
         assert np.isfinite(result.implausibility[result.valid]).all()
     warm = _make(warm_start=True).fit(X[:200], Y[:200]).fit(X, Y)
-    assert sum(map(len, warm._references.values())) == 300
+    assert sum(map(len, warm.references_.values())) == 300
 
 
 def test_only_the_generator_of_the_cpu_is_seeded(monkeypatch):

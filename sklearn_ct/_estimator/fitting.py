@@ -232,19 +232,6 @@ def make_generator(generator):
     return deepcopy(generator)
 
 
-def call_generator(estimator, generator):
-    """Fit the generator of a call of explain to the rows kept; None: that of fit."""
-    if generator is None:
-        return estimator.net_.generator
-    generator = make_generator(generator)
-    real = np.vstack([real.codes for real in estimator.references_.values()])
-    like = next(estimator.net_.module_.parameters())
-    with one_thread():
-        return generator.fit(
-            torch.as_tensor(real).to(like), constraints=estimator.net_.constraints
-        )
-
-
 def kept_references(encoder, rows, seed, before):
     """Up to `N_REFERENCES` real rows of each class, {class index: References}."""
     values = encoder.read(rows.X)

@@ -116,6 +116,7 @@ def test_mutability_and_domain_hold_on_the_decoded_row():
     assert torch.equal(found.mature, reached)
 
 
+@pytest.mark.slow
 @settings(derandomize=True, deadline=None, max_examples=300)
 @given(
     seed=st.integers(0, 2**31),

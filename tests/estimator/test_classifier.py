@@ -104,6 +104,7 @@ def test_a_copy_can_be_trained_further(fitted):
 # -- scikit-learn's tools ---------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_grid_search():
     grid = {"lambda_div": [0.0, 0.1], "generator__lambda_energy": [1.0]}
     search = GridSearchCV(_make(max_epochs=2), grid, cv=2, n_jobs=2).fit(X, Y)

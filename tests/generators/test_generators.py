@@ -607,6 +607,7 @@ def test_revise_on_moons():
     assert clf.explain(X[:200], 1 - clf.predict(X[:200]), effort="walk").valid.all()
 
 
+@pytest.mark.slow
 def test_revise_explains_a_model_trained_otherwise(loans):
     X, y = loans
     clf = classifier(generator="generic", mutability={"age": "none"}).fit(X, y)
@@ -640,6 +641,7 @@ def test_a_classifier_with_revise_is_pickled_and_the_same_again(by_revise, loans
         )
 
 
+@pytest.mark.slow
 def test_revise_in_a_grid_search_behind_a_pipeline():
     X, y = make_moons(200, random_state=0)
     model = make_pipeline(StandardScaler(), classifier(generator=REVISE(**QUICK)))

@@ -15,7 +15,7 @@ from sklearn_ct._estimator.validation import check_X, kept_on_failure
 from sklearn_ct._recourse.call import explain_table
 from sklearn_ct._recourse.options import ExplainOptions
 from sklearn_ct._tables.containers import is_polars, to_polars
-from sklearn_ct._training.net import NeuralNet
+from sklearn_ct._training.adopt import NeuralNet
 from sklearn_ct.generators import GENERATORS
 
 

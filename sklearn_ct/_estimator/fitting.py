@@ -29,13 +29,9 @@ from sklearn_ct._recourse.references import References
 from sklearn_ct._rules.rules import Rules
 from sklearn_ct._tables.containers import take_rows
 from sklearn_ct._tables.encoder import TabularEncoder
-from sklearn_ct._training.net import (
-    CounterfactualNet,
-    NeuralNet,
-    Progress,
-    early_stopping,
-    module_of,
-)
+from sklearn_ct._training.adopt import NeuralNet, module_of
+from sklearn_ct._training.callbacks import Progress, early_stopping
+from sklearn_ct._training.net import CounterfactualNet
 from sklearn_ct.generators import GENERATORS
 
 # Real rows of each class kept in the fitted object: answers fall back on them, and

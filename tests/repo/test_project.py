@@ -21,7 +21,9 @@ def test_the_version_is_written_once_and_repeated_truly():
 
 
 def test_files_that_contributing_names_exist():
-    named = set(re.findall(r"`([\w./-]+\.(?:md|txt)|[\w.]+/[\w./]*)`", CONTRIBUTING))
+    named = set(
+        re.findall(r"`([\w./-]+\.(?:md|txt)|(?!\.venv)[\w.]+/[\w./]*)`", CONTRIBUTING)
+    )
     named |= set(re.findall(r"\]\(([\w./-]+)\)", CONTRIBUTING))
     assert {"CHANGELOG.md", "docs/contributing/architecture.md"} <= named
     assert [name for name in named if not (ROOT / name).exists()] == []

@@ -5,7 +5,8 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils import check_random_state
 
-from sklearn_ct._pipeline.explain import explain, split_parts
+from sklearn_ct._pipeline.explain import explain
+from sklearn_ct._pipeline.unwrap import split_parts
 from sklearn_ct._tables.containers import dense, take_rows
 from sklearn_ct.metrics._actionability import counterfactual_cost, validity_score
 from sklearn_ct.metrics._plausibility import implausibility_distance, mmd_distance

@@ -5,6 +5,8 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils import check_random_state
 
+from sklearn_ct._pipeline.explain import explain
+from sklearn_ct._pipeline.parts import encode, to_classifier
 from sklearn_ct._tables.containers import dense, take_rows
 from sklearn_ct.metrics._actionability import counterfactual_cost, validity_score
 from sklearn_ct.metrics._plausibility import implausibility_distance, mmd_distance
@@ -38,9 +40,6 @@ class RecourseScorer:
 
     def __call__(self, estimator, X, y, **kwargs):
         """Explain a sample of rows and measure the answers."""
-        # Imported here: the package's face imports the metrics.
-        from sklearn_ct._pipeline.explain import explain
-
         X = dense(X)
         rows = self._sample(estimator, X)
         if not len(rows):
@@ -280,23 +279,6 @@ def recourse_scoring():
         "validity": validity_scorer,
         "robust_accuracy": robust_accuracy_scorer,
     }
-
-
-def to_classifier(estimator, X):
-    """Return the last classifier of an estimator, and X as that classifier sees it."""
-    # Imported here: the package's face imports the metrics.
-    from sklearn_ct._pipeline.explain import split_parts
-
-    steps, classifier, cutoff = split_parts(estimator)
-    for _, step in steps:
-        X = step.transform(X)
-    return (classifier if cutoff is None else cutoff.apply(classifier)), X
-
-
-def encode(estimator, X):
-    """Rows in the standardised input space of an estimator's classifier."""
-    classifier, X = to_classifier(estimator, X)
-    return classifier.encode(X)
 
 
 neg_implausibility_scorer = make_recourse_scorer("implausibility")

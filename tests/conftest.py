@@ -11,3 +11,10 @@ def _one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+def pytest_collection_modifyitems(items):
+    """What stands in the folder of slow tests is slow."""
+    for item in items:
+        if "slow" in item.path.parts:
+            item.add_marker("slow")

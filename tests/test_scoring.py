@@ -312,6 +312,7 @@ def test_cross_validate(loans, estimator):
         assert np.isfinite(scores[f"test_{name}"]).all(), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("estimator", "prefix"),
     [(classifier(), ""), (pipeline(), "clf__")],

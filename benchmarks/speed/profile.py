@@ -8,7 +8,7 @@ from unittest.mock import patch
 import torch
 from skorch import NeuralNet
 
-from sklearn_ct._core import walk as _search
+from sklearn_ct._core import walk as _walk
 from sklearn_ct._core.constraints import Constraints
 from sklearn_ct._core.objective import Bank
 from sklearn_ct._training import net as _net
@@ -31,8 +31,8 @@ REST = "skorch, shuffling and the rest"
 # What is wrapped; its own time is what is left without that of others called by it.
 WRAPPED = (
     (Constraints, "project", PROJECTION),
-    (_search._Walk, "reached", CHECK),
-    (_base, "search", SEARCH),
+    (_walk._Walk, "reached", CHECK),
+    (_base, "walk", SEARCH),
     (_net, "generate", DRAWS),
     (Bank, "chunks", CHUNKS),
     (Bank, "terms", CHUNKS),
@@ -88,8 +88,8 @@ def shares_of(fit):
         for owner, name, part in WRAPPED:
             wrapped = clock.wrap(getattr(owner, name), part)
             stack.enter_context(patch.object(owner, name, wrapped))
-        prepared = clock.wrap_walks(_search.logits_and_back)
-        stack.enter_context(patch.object(_search, "logits_and_back", prepared))
+        prepared = clock.wrap_walks(_walk.logits_and_back)
+        stack.enter_context(patch.object(_walk, "logits_and_back", prepared))
         fit()
     total = sum(clock.seconds.values())
     return {name: seconds / total for name, seconds in clock.seconds.items()}

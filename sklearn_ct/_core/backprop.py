@@ -117,7 +117,8 @@ def layers_of(module: nn.Module) -> list[nn.Module]:
     )
     if any(hooks) or getattr(module, "inplace", False):
         return [nn.Sequential(module)]
-    if type(module).forward is nn.Sequential.forward:
+    whole = type(module).forward is nn.Sequential.forward
+    if whole and isinstance(module, nn.Sequential):
         # Not its children: a layer may stand there more than once.
         return [layer for part in module for layer in layers_of(part)]
     return [module]
@@ -138,7 +139,7 @@ class _Stack:
             for k in range(len(kinds))
         ]
         # Detached, they share the memory of the weights, and no graph is made.
-        self.weights = [
+        self.weights: list[tuple[Tensor, Tensor | None] | None] = [
             (layer.weight.detach(), None if layer.bias is None else layer.bias.detach())
             if type(layer) is nn.Linear
             else None
@@ -148,21 +149,22 @@ class _Stack:
     def __call__(self, x: Tensor) -> tuple[Tensor, Back]:
         states = [x]
         for k, layer in enumerate(self.layers):
+            weights = self.weights[k]
             if self.in_place[k]:
                 states.append(states[-1].relu_())
-            elif self.weights[k] is None:
+            elif weights is None:
                 states.append(layer(states[-1]))
             elif k + 1 < len(self.layers):
-                states.append(linear(states[-1], *self.weights[k]))
+                states.append(linear(states[-1], *weights))
             else:
-                states.append(_class_by_class(states[-1], *self.weights[k]))
+                states.append(_class_by_class(states[-1], *weights))
         return states[-1], lambda grad: self._back(states, grad)
 
     def _back(self, states: list[Tensor], grad: Tensor) -> Tensor:
         for k in reversed(range(len(self.layers))):
-            layer, out = self.layers[k], states[k + 1]
-            if self.weights[k] is not None:
-                grad = grad @ self.weights[k][0]
+            layer, out, weights = self.layers[k], states[k + 1], self.weights[k]
+            if weights is not None:
+                grad = grad @ weights[0]
             elif self.in_place[k]:
                 _aten.threshold_backward.grad_input(grad, out, 0, grad_input=grad)
             else:

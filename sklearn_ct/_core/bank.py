@@ -1,13 +1,39 @@
 """The counterfactuals of an epoch: what is drawn, searched and protected for it."""
 
 from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from sklearn_ct._core.constraints import Constraints
-from sklearn_ct._core.walk import Paths
+from sklearn_ct._core.walk import Map, Paths
 from sklearn_ct.losses import CounterfactualBatch
+
+
+class Searcher(Protocol):
+    """What an epoch asks of a generator; see `sklearn_ct.generators.BaseGenerator`."""
+
+    max_iter: int
+    epoch_steps: int | None
+
+    @property
+    def encode(self) -> Map | None:
+        """To the space of the walk."""
+
+    def search(
+        self,
+        module: torch.nn.Module,
+        x: Tensor,  # (m, d)
+        target: Tensor,  # (m,)
+        constraints: Constraints,
+        *,
+        tau: Tensor,  # (m,)
+        epsilon: float,
+        start: Paths | None = None,
+        n_steps: int | None = None,
+    ) -> Paths:
+        """Walk from the rows towards their target classes."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +63,13 @@ class Searches:
             paths=self.paths.where(chosen, other.paths),
         )
 
-    def unfinished(self, generator, draw: torch.Generator) -> Tensor:  # (n,)
+    def unfinished(self, generator: Searcher, draw: torch.Generator) -> Tensor:  # (n,)
         """Choose those to go on with.
 
         A mature search stays for as many epochs, on average, as one that never matures:
         its counterfactual is searched on from where it is, as the network changes.
         """
-        renewed = generator.epoch_steps / generator.max_iter
+        renewed = (generator.epoch_steps or generator.max_iter) / generator.max_iter
         drawn = torch.rand(len(self.rows), generator=draw).to(self.tau.device)
         left = self.paths.steps < generator.max_iter
         return torch.where(self.paths.mature, drawn >= renewed, left)
@@ -55,7 +81,7 @@ def generate(
     y: Tensor,  # (n,)
     sample_weight: Tensor | None,  # (n,)
     *,
-    generator,
+    generator: Searcher,
     constraints: Constraints,
     n_counterfactuals: int,
     tau: float,
@@ -81,7 +107,7 @@ def generate(
         The network, in evaluation mode.
     X, y, sample_weight : Tensor of shape (n, d), (n,), (n,)
         Training rows, class indices and weights.
-    generator : BaseGenerator
+    generator : Searcher
         It runs the search.
     constraints : Constraints
     n_counterfactuals : int
@@ -131,7 +157,10 @@ def generate(
     if before is not None:
         searches = before.where(before.unfinished(generator, draw), searches)
     x, label, target = X[searches.rows], y[searches.rows], searches.target
-    more = {} if n_steps is None else {"start": searches.paths, "n_steps": n_steps}
+    # A generator that starts all searches anew need not know how to go on with one.
+    more: dict[str, Any] = {}
+    if n_steps is not None:
+        more = {"start": searches.paths, "n_steps": n_steps}
     paths = generator.search(
         module, x, target, constraints, tau=searches.tau, epsilon=epsilon, **more
     )
@@ -162,7 +191,7 @@ def generate(
 
 def _targets(predicted: Tensor, y: Tensor, draw: torch.Generator) -> Tensor:  # (m,)
     """Draw another class than the one predicted, of those that have rows."""
-    classes = torch.unique(y)
+    classes: Tensor = torch.unique(y)
     n = len(classes)
     shift = torch.randint(1, max(n, 2), (len(predicted),), generator=draw)
     place = torch.searchsorted(classes, predicted)

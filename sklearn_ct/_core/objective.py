@@ -84,7 +84,7 @@ class Bank:
             torch.stack(column, 1).flatten(0, 1) for column in zip(*rows, strict=True)
         ]
         bounds = [len(rows) * size for size in sizes]
-        parts = [column.split(bounds) for column in columns]
+        parts = [torch.split(column, bounds) for column in columns]
         return [Chunk(*part) for part in zip(*parts, strict=True)]
 
     @property

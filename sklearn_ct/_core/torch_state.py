@@ -1,7 +1,8 @@
 """What torch keeps for the whole process: borrowed for our work, and put back."""
 
 import threading
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import torch
 
@@ -10,7 +11,7 @@ _borrowed = threading.RLock()
 
 
 @contextmanager
-def threads(n):
+def threads(n: int) -> Iterator[None]:
     """Run torch on ``n`` threads, and put their number back.
 
     Inside, gradients can be had whatever mode of autograd the caller is in.
@@ -24,13 +25,13 @@ def threads(n):
         torch.set_num_threads(before)
 
 
-def one_thread():
+def one_thread() -> AbstractContextManager[None]:
     """Run torch on one thread, the fastest for small networks, as `threads` does."""
     return threads(1)
 
 
 @contextmanager
-def seeded(seed, device="cpu"):
+def seeded(seed: int, device: str = "cpu") -> Iterator[None]:
     """Draw from torch's generators, those of the CPU and a device, as of a seed.
 
     Afterwards they go on where the caller's draws were; those of other devices, which

@@ -1,12 +1,13 @@
 """The gradient walk that finds counterfactuals, all rows together."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from sklearn_ct._core.backprop import logits_and_back, one_hot, softmax
+from sklearn_ct._core.backprop import Ask, Back, logits_and_back, one_hot, softmax
 from sklearn_ct._core.constraints import Constraints
 
 # Bytes; the largest block that glibc's limit follows is 32 MiB.
@@ -23,7 +24,7 @@ Settle = Callable[[Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Paths:
-    """Where the searches ended, one row each.
+    """Where the walks of rows ended, one row each.
 
     Attributes
     ----------
@@ -39,11 +40,11 @@ class Paths:
         The last state in the space of the steps.
     """
 
-    counterfactual: Tensor
-    nascent: Tensor
-    mature: Tensor
-    steps: Tensor
-    z: Tensor
+    counterfactual: Tensor  # (n, d)
+    nascent: Tensor  # (n, d)
+    mature: Tensor  # (n,)
+    steps: Tensor  # (n,)
+    z: Tensor  # (n, k)
 
     @classmethod
     def start(cls, x: Tensor, encode: Map | None = None) -> "Paths":
@@ -68,42 +69,12 @@ class Paths:
         )
 
 
-def search(
-    module: nn.Module,
-    x: Tensor,  # (n, d)
-    target: Tensor,  # (n,)
-    constraints: Constraints,
-    *,
-    tau: float | Tensor,
-    epsilon: float = 0.0,
-    max_iter: int = 30,
-    step_size: float = 0.25,
-    lambda_cost: float = 0.001,
-    penalty: Penalty | None = None,
-    penalty_slope: Penalty | None = None,
-    nascent: str | None = None,
-    encode: Map | None = None,
-    decode: Map | None = None,
-    cost_weights: Tensor | None = None,  # (d,)
-    max_move: float | None = None,
-    settle: Settle | None = None,
-    start: Paths | None = None,
-) -> Paths:
-    """Walk all rows from ``x`` towards their target classes.
+@dataclass(frozen=True)
+class WalkSpec:
+    """What a generator decides about a walk; nothing of it is validated here.
 
-    Parameters
+    Attributes
     ----------
-    module : Module
-        The network, ``(n, d) -> (n, K)`` logits. Its mode is put back afterwards.
-    x, target : Tensor of shape (n, d), (n,)
-        Factuals and indices of their target classes.
-    constraints : Constraints
-        Not bound to ``x`` yet.
-    tau : float or Tensor of shape (n,)
-        A row is mature, and stops, at ``p(x')[y+] >= tau``, reached by the state and
-        by the state as users are given it.
-    epsilon : float
-        Largest nascent perturbation, in the maximum norm.
     max_iter, step_size, lambda_cost
         Steps at most, their length, and the weight of the l1 distance.
     penalty : callable, optional
@@ -117,15 +88,58 @@ def search(
     encode, decode : callable, optional
         To the space that the gradient steps are taken in, and back. Mutability and
         domain are enforced on the decoded row.
-    cost_weights : Tensor of shape (d,), optional
-        Weights of the columns in the l1 distance.
     max_move : float, optional
         A step that moves a column farther is shortened, its direction kept.
+    """
+
+    max_iter: int = 30
+    step_size: float = 0.25
+    lambda_cost: float = 0.001
+    penalty: Penalty | None = None
+    penalty_slope: Penalty | None = None
+    nascent: str | None = None
+    encode: Map | None = None
+    decode: Map | None = None
+    max_move: float | None = None
+
+
+def walk(
+    module: nn.Module,
+    x: Tensor,  # (n, d)
+    target: Tensor,  # (n,)
+    constraints: Constraints,
+    spec: WalkSpec,
+    *,
+    tau: float | Tensor,
+    epsilon: float = 0.0,
+    cost_weights: Tensor | None = None,  # (d,)
+    settle: Settle | None = None,
+    start: Paths | None = None,
+) -> Paths:
+    """Walk all rows from ``x`` towards their target classes.
+
+    Parameters
+    ----------
+    module : Module
+        The network, ``(n, d) -> (n, K)`` logits. Its mode is put back afterwards.
+    x, target : Tensor of shape (n, d), (n,)
+        Factuals and indices of their target classes.
+    constraints : Constraints
+        Not bound to ``x`` yet.
+    spec : WalkSpec
+        What is minimised, in which space, and by which steps.
+    tau : float or Tensor of shape (n,)
+        A row is mature, and stops, at ``p(x')[y+] >= tau``, reached by the state and
+        by the state as users are given it.
+    epsilon : float
+        Largest nascent perturbation, in the maximum norm.
+    cost_weights : Tensor of shape (d,), optional
+        Weights of the columns in the l1 distance.
     settle : callable, optional
         ``(states, rows) -> states``: what users are given for states of shape (s, d)
         of the rows of those numbers, shape (s,). Default: with whole categories.
     start : Paths, optional
-        Where an earlier search of the same rows for the same targets ended: this one
+        Where an earlier walk of the same rows to the same targets ended: this one
         goes on from there, maturity found anew, and counts on.
 
     Returns
@@ -145,75 +159,38 @@ def search(
     P. Altmeyer et al., arXiv:2601.16205, section 3.
     """
     _keep_freed_memory()
-    modes = [(part, part.training) for part in module.modules()]
-    module.eval()
-    begin = Paths.start(x, encode) if start is None else start
+    begin = Paths.start(x, spec.encode) if start is None else start
     paths = Paths(*(value.clone() for value in vars(begin).values()))
-    constraints = constraints.to(x)
-    walk = _Walk(
-        rows=torch.arange(len(x), device=x.device),
-        x=x,
-        z=begin.z,
-        previous=begin.counterfactual,
-        nascent=begin.nascent,
-        # Within the ball the nascent counterfactual is the state.
-        left=(begin.nascent != begin.counterfactual).any(1),
-        mature=torch.zeros_like(begin.mature),
-        steps=begin.steps,
-        target=target,
-        tau=torch.as_tensor(tau, dtype=x.dtype, device=x.device).expand(len(x)),
-        constraints=constraints.bind(x),
+    shared = _Shared(
+        module=module,
+        ask=logits_and_back(module),
+        spec=spec,
+        epsilon=epsilon,
+        cost_weights=cost_weights,
+        settle=settle,
+        goes_on=start is not None,
     )
+    tau = torch.as_tensor(tau, dtype=x.dtype, device=x.device).expand(len(x))
+    walking = _Walk.begin(begin, x, target, tau, constraints.to(x).bind(x), shared)
     # Asking whether rows are finished makes a GPU wait for the host.
     look_every = 1 if x.device.type == "cpu" else 4
-    ask = logits_and_back(module)
-    resting = walk.rows[:0]
-    try:
-        for step in range(1, max_iter + 2):
+    with _evaluating(module):
+        for step in range(1, spec.max_iter + 2):
             if step % look_every == 0:
-                if look_every > 1:
-                    resting = walk.mature.nonzero()
-                if len(resting) == len(walk.rows):
+                n_resting = walking.n_resting()
+                if n_resting == len(walking.rows):
                     break
-                if len(resting) > DROP_SHARE * len(walk.rows):
-                    walk.store(paths)
-                    walk = walk.take(~walk.mature)
-            state, back_to_z = walk.decoded(decode)
-            walk.track(state, epsilon, nascent)
-            logits, back = ask(state)
-            probability = softmax(logits)
-            walk.mature = walk.mature | walk.reached(module, state, probability, settle)
-            if step > max_iter:
+                if n_resting > DROP_SHARE * len(walking.rows):
+                    walking.store(paths)
+                    walking = walking.take(~walking.mature)
+            state, back_to_z = walking.decoded()
+            logits, probability, back = walking.arrive(state)
+            if step > spec.max_iter:
                 break
-            slope = probability - walk.wanted(probability)  # of the cross-entropy
-            if penalty is not None:
-                count = step if start is None else walk.steps + 1
-                if penalty_slope is None:
-                    slope += _slope_of(penalty, logits, walk.target, count)
-                else:
-                    slope += penalty_slope(logits, walk.target, count)
-            gradient = back(slope)
-            if lambda_cost:
-                away = (state - walk.x).sign_()
-                if cost_weights is not None:
-                    away = away * cost_weights
-                gradient = gradient.add_(away, alpha=lambda_cost)
-            move = back_to_z(gradient)
-            if max_move is not None and len(move):
-                move = _shortened(move, max_move / step_size)
-            moved = torch.add(walk.z, move, alpha=-step_size)
-            if decode is None:
-                moved = walk.constraints.project(moved, walk.z)
-            if look_every > 1:
-                moved = torch.where(walk.mature.unsqueeze(1), walk.z, moved)
-            elif len(resting := walk.mature.nonzero().squeeze(1)):
-                moved.index_copy_(0, resting, walk.z.index_select(0, resting))
-            walk.z = moved
-            walk.steps = walk.steps + ~walk.mature
-        walk.store(paths)
-    finally:
-        for part, mode in modes:
-            part.training = mode
+            slope = walking.slope(logits, probability, step)
+            gradient = walking.gradient(state, back(slope))
+            walking.move(back_to_z(gradient))
+        walking.store(paths)
     return paths
 
 
@@ -226,6 +203,18 @@ def _keep_freed_memory() -> None:
     torch.empty(LARGE, dtype=torch.uint8)
 
 
+@contextmanager
+def _evaluating(module: nn.Module) -> Iterator[None]:
+    """Put a module into evaluation mode, and each of its parts back into its own."""
+    modes = [(part, part.training) for part in module.modules()]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part, mode in modes:
+            part.training = mode
+
+
 def _slope_of(
     penalty: Penalty, logits: Tensor, target: Tensor, step: int | Tensor
 ) -> Tensor:
@@ -235,25 +224,95 @@ def _slope_of(
         return torch.autograd.grad(penalty(logits, target, step).sum(), logits)[0]
 
 
+@dataclass(frozen=True)
+class _Shared:
+    """What all rows and steps of a walk share."""
+
+    module: nn.Module
+    ask: Ask
+    spec: WalkSpec
+    epsilon: float
+    cost_weights: Tensor | None  # (d,)
+    settle: Settle | None
+    goes_on: bool  # from an earlier walk, so that rows count their steps themselves
+
+
 @dataclass
 class _Walk:
     """The rows still walking; every tensor has one entry for each of them."""
 
-    rows: Tensor  # their numbers in the caller's order
-    x: Tensor
-    z: Tensor  # the state in the space of the steps
-    previous: Tensor  # the last state in the model's input space
-    nascent: Tensor
-    left: Tensor  # whether the path has left the epsilon ball
-    mature: Tensor
-    steps: Tensor
-    target: Tensor
-    tau: Tensor
+    shared: _Shared
     constraints: Constraints
-    one_hot: Tensor | None = None  # made when first asked for
+    rows: Tensor  # (n,), their numbers in the caller's order
+    x: Tensor  # (n, d)
+    z: Tensor  # (n, k), the state in the space of the steps
+    previous: Tensor  # (n, d), the last state in the model's input space
+    nascent: Tensor  # (n, d)
+    left: Tensor  # (n,), whether the path has left the epsilon ball
+    mature: Tensor  # (n,)
+    steps: Tensor  # (n,)
+    target: Tensor  # (n,)
+    tau: Tensor  # (n,)
+    resting: Tensor | None = None  # places of the mature rows, on the CPU
+    one_hot: Tensor | None = None  # (n, K), made when first asked for
 
-    def decoded(self, decode: Map | None) -> tuple[Tensor, Map]:
+    @classmethod
+    def begin(
+        cls,
+        begin: Paths,
+        x: Tensor,  # (n, d)
+        target: Tensor,  # (n,)
+        tau: Tensor,  # (n,)
+        constraints: Constraints,
+        shared: _Shared,
+    ) -> "_Walk":
+        """Set out with all rows."""
+        return cls(
+            shared=shared,
+            constraints=constraints,
+            rows=torch.arange(len(x), device=x.device),
+            x=x,
+            z=begin.z,
+            previous=begin.counterfactual,
+            nascent=begin.nascent,
+            # Within the ball the nascent counterfactual is the state.
+            left=(begin.nascent != begin.counterfactual).any(1),
+            mature=torch.zeros_like(begin.mature),
+            steps=begin.steps,
+            target=target,
+            tau=tau,
+        )
+
+    def take(self, keep: Tensor) -> "_Walk":
+        """Go on with some of the rows."""
+        rows = keep.nonzero().squeeze(1)
+        tensors = {
+            name: value.index_select(0, rows)
+            for name, value in vars(self).items()
+            if name not in ("shared", "constraints", "resting", "one_hot")
+        }
+        return _Walk(self.shared, self.constraints.take(rows), **tensors)
+
+    def store(self, paths: Paths) -> None:
+        """Write down where the rows are."""
+        for name, value in (
+            ("counterfactual", self.previous),
+            ("nascent", self.nascent),
+            ("mature", self.mature),
+            ("steps", self.steps),
+            ("z", self.z),
+        ):
+            getattr(paths, name).index_copy_(0, self.rows, value)
+
+    def n_resting(self) -> int:
+        """Count the mature rows, which do not move any more."""
+        if self.x.device.type != "cpu":
+            return len(self.mature.nonzero())
+        return 0 if self.resting is None else len(self.resting)
+
+    def decoded(self) -> tuple[Tensor, Map]:
         """Give the states in the input space, and the way back for gradients."""
+        decode = self.shared.spec.decode
         if decode is None:
             return self.z, _unchanged
         with torch.enable_grad():
@@ -261,24 +320,42 @@ class _Walk:
             state = self.constraints.project(decode(z), self.x)
         return state.detach(), lambda grad: torch.autograd.grad(state, z, grad)[0]
 
-    def reached(
-        self,
-        module: nn.Module,
-        state: Tensor,
-        probability: Tensor,
-        settle: Settle | None,
-    ) -> Tensor:
+    def arrive(self, state: Tensor) -> tuple[Tensor, Tensor, Back]:
+        """Ask the network about the states: logits, probabilities, the way back."""
+        self.track(state)
+        logits, back = self.shared.ask(state)
+        probability = softmax(logits)
+        self.mature = self.mature | self.reached(state, probability)
+        return logits, probability, back
+
+    def track(self, state: Tensor) -> None:
+        """Follow the nascent counterfactual along the segment to ``state``."""
+        epsilon, rule = self.shared.epsilon, self.shared.spec.nascent
+        if epsilon > 0 and rule is not None:
+            inside = (state - self.x).abs().amax(1) <= epsilon  # (n,)
+            if rule == "last":
+                if bool(inside.any()):
+                    self.nascent = torch.where(inside.unsqueeze(1), state, self.nascent)
+            else:
+                exit_ = _exit_point(self.x, self.previous, state, epsilon)
+                point = torch.where(inside.unsqueeze(1), state, exit_)
+                self.nascent = torch.where(self.left.unsqueeze(1), self.nascent, point)
+                self.left = self.left | ~inside
+        self.previous = state
+
+    def reached(self, state: Tensor, probability: Tensor) -> Tensor:  # (n,)
         """Whether the states, and what users are given, reach their targets."""
+        settle = self.shared.settle
         reached = (probability * self.wanted(probability)).sum(1) >= self.tau
-        settles = settle is not None or self.constraints.has_groups
+        settles = settle is not None or bool(self.constraints.simplices)
         if settles and bool(reached.any()):
-            at = reached.nonzero().squeeze(1)
+            at = reached.nonzero().squeeze(1)  # (s,)
             if settle is None:
-                given = self.constraints.harden(state[at])
+                given = self.constraints.simplices.harden(state[at])
             else:
                 given = settle(state[at], self.rows[at])
             with torch.no_grad():
-                probability = softmax(module(given))
+                probability = softmax(self.shared.module(given))  # (s, K)
             sure = (probability * self.wanted(probability)[at]).sum(1)
             reached[at] = sure >= self.tau[at]
         return reached
@@ -289,38 +366,45 @@ class _Walk:
             self.one_hot = one_hot(self.target, probability)
         return self.one_hot
 
-    def take(self, keep: Tensor) -> "_Walk":
-        rows = keep.nonzero().squeeze(1)
-        tensors = {
-            name: value.index_select(0, rows)
-            for name, value in vars(self).items()
-            if name not in ("constraints", "one_hot")
-        }
-        return _Walk(**tensors, constraints=self.constraints.take(rows))
-
-    def store(self, paths: Paths) -> None:
-        for name, value in (
-            ("counterfactual", self.previous),
-            ("nascent", self.nascent),
-            ("mature", self.mature),
-            ("steps", self.steps),
-            ("z", self.z),
-        ):
-            getattr(paths, name).index_copy_(0, self.rows, value)
-
-    def track(self, state: Tensor, epsilon: float, rule: str | None) -> None:
-        """Follow the nascent counterfactual along the segment to ``state``."""
-        if epsilon > 0 and rule is not None:
-            inside = (state - self.x).abs().amax(1) <= epsilon
-            if rule == "last":
-                if bool(inside.any()):
-                    self.nascent = torch.where(inside.unsqueeze(1), state, self.nascent)
+    def slope(self, logits: Tensor, probability: Tensor, step: int) -> Tensor:
+        """Gradient of cross-entropy and penalty at the logits, (n, K)."""
+        spec = self.shared.spec
+        slope = probability - self.wanted(probability)  # of the cross-entropy
+        if spec.penalty is not None:
+            count = self.steps + 1 if self.shared.goes_on else step
+            if spec.penalty_slope is None:
+                slope += _slope_of(spec.penalty, logits, self.target, count)
             else:
-                exit_ = _exit_point(self.x, self.previous, state, epsilon)
-                point = torch.where(inside.unsqueeze(1), state, exit_)
-                self.nascent = torch.where(self.left.unsqueeze(1), self.nascent, point)
-                self.left = self.left | ~inside
-        self.previous = state
+                slope += spec.penalty_slope(logits, self.target, count)
+        return slope
+
+    def gradient(self, state: Tensor, gradient: Tensor) -> Tensor:  # (n, d)
+        """Add the gradient of the distance to that of the other terms, in place."""
+        lambda_cost, weights = self.shared.spec.lambda_cost, self.shared.cost_weights
+        if not lambda_cost:
+            return gradient
+        away = (state - self.x).sign_()
+        if weights is not None:
+            away = away * weights
+        return gradient.add_(away, alpha=lambda_cost)
+
+    def move(self, gradient: Tensor) -> None:  # (n, k)
+        """Step down the gradient, where allowed; mature rows stay."""
+        spec = self.shared.spec
+        if spec.max_move is not None and len(gradient):
+            gradient = _shortened(gradient, spec.max_move / spec.step_size)
+        moved = torch.add(self.z, gradient, alpha=-spec.step_size)
+        if spec.decode is None:
+            moved = self.constraints.project(moved, self.z)
+        if moved.device.type != "cpu":
+            moved = torch.where(self.mature.unsqueeze(1), self.z, moved)
+        else:
+            self.resting = self.mature.nonzero().squeeze(1)
+            if len(self.resting):
+                stayed = self.z.index_select(0, self.resting)
+                moved.index_copy_(0, self.resting, stayed)
+        self.z = moved
+        self.steps = self.steps + ~self.mature
 
 
 def _shortened(move: Tensor, limit: float) -> Tensor:

@@ -1,17 +1,23 @@
-"""The classifier: parameters, validation, fit, predict, explain."""
+"""The classifier: its parameters and its methods, each a thin one."""
 
-from sklearn.base import ClassifierMixin
+from copy import deepcopy
+
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_ct._compat import check_partial_fit_first_call
 from sklearn_ct._core.frozen import Model
-from sklearn_ct._estimator.fitting import Trained
-from sklearn_ct._estimator.validation import check_X
+from sklearn_ct._estimator.fitting import call_generator, train
+from sklearn_ct._estimator.parameters import PARAMETERS
+from sklearn_ct._estimator.pretrained import parameters_from
+from sklearn_ct._estimator.validation import check_X, kept_on_failure
 from sklearn_ct._recourse.call import explain_table
 from sklearn_ct._tables.containers import is_polars, to_polars
+from sklearn_ct._training.net import NeuralNet
 from sklearn_ct.generators import GENERATORS
 
 
-class CounterfactualTrainedClassifier(ClassifierMixin, Trained):
+class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
     """Neural network trained so that its counterfactuals are plausible and actionable.
 
     In every epoch a gradient search generates counterfactuals of training rows. Mature
@@ -146,6 +152,8 @@ class CounterfactualTrainedClassifier(ClassifierMixin, Trained):
     True
     """
 
+    _parameter_constraints = PARAMETERS
+
     def __init__(
         self,
         *,
@@ -224,6 +232,136 @@ class CounterfactualTrainedClassifier(ClassifierMixin, Trained):
         if nested and isinstance(generator, str) and generator in GENERATORS:
             params["generator"] = GENERATORS[generator]()
         return super().set_params(**params)
+
+    # -- training ---------------------------------------------------------------
+
+    @classmethod
+    def from_pretrained(cls, fitted, **params):
+        """Make a classifier whose training starts from the weights of a fitted model.
+
+        Before the first epoch it predicts what the model predicts. It is not fitted:
+        call `fit`. A clone of it, as in a cross-validation, starts from the same
+        weights.
+
+        Parameters
+        ----------
+        fitted : estimator
+            A fitted `sklearn.neural_network.MLPClassifier`; skorch classifier;
+            `CounterfactualTrainedClassifier`; pipeline that ends in one of the first
+            two; or a fitted search over one of these.
+        **params
+            Parameters of the classifier other than `module`.
+
+        Returns
+        -------
+        CounterfactualTrainedClassifier
+            Its parameter `module` holds a copy of the model's network.
+
+        Raises
+        ------
+        TypeError
+            If the model is none of these.
+        NotFittedError
+            If it is not fitted.
+        ValueError
+            If it is multilabel, or its outputs cannot be turned into logits; in `fit`,
+            if the steps in front of the network are not affine, or if the columns or
+            the classes are others than the model's.
+
+        Notes
+        -----
+        A `CounterfactualTrainedClassifier` hands on its scales and categories, which
+        stay as they are; `numeric_scaling` and `categorical_features` cannot be given.
+
+        Of any other model, `fit` takes the columns that the model, or its pipeline,
+        takes. They are encoded as always, with ``numeric_scaling="standard"`` unless
+        given; the scaling and coding in front of the network, ``A codes + c``, goes
+        into its first layer, ``W (A codes + c) + b``. So the searches step in standard
+        deviations, whatever the model was trained on, and hold one-hot columns
+        together. The steps of a pipeline may be whatever is affine in the encoded
+        columns (scalers, one-hot and ordinal encoders, PCA).
+
+        The one logistic unit ``z`` of an MLP for two classes becomes two logits,
+        ``-z / 2`` and ``z / 2``. Single precision changes its probabilities by about
+        1e-7.
+
+        Examples
+        --------
+        >>> from sklearn.neural_network import MLPClassifier
+        >>> from sklearn_ct import CounterfactualTrainedClassifier, datasets
+        >>> X, y = datasets.make_moons(300, random_state=0)
+        >>> mlp = MLPClassifier(learning_rate_init=0.01, tol=1e-3).fit(X, y)
+        >>> clf = CounterfactualTrainedClassifier.from_pretrained(mlp, max_epochs=10)
+        >>> clf.fit(X, y).score(X, y) > 0.95
+        True
+        """
+        start, params = parameters_from(fitted, params)
+        return cls(module=start, **params)
+
+    def __sklearn_clone__(self):
+        """Clone; a skorch net keeps its weights, as a torch module does."""
+        clone = super().__sklearn_clone__()
+        if isinstance(self.module, NeuralNet):
+            clone.module = deepcopy(self.module)
+        return clone
+
+    def fit(self, X, y, sample_weight=None):
+        """Train the classifier.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            Rows in the user's own columns and units, without missing values. Sparse
+            matrices are made dense.
+        y : array-like of shape (n_samples,)
+            Class labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights in all losses but divergence and ridge.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            On bad parameters or data; the previous fit, if any, stays usable.
+        """
+        self._validate_params()
+        with kept_on_failure(self):
+            again = self.warm_start and hasattr(self, "net_")
+            return train(self, X, y, sample_weight, "warm" if again else "new")
+
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Train one epoch on a batch of rows.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`. Scales, categories, the observed domain, the batch size, the
+            optimizer and the generator are those of the first call; all else that has
+            been set since is heeded.
+        classes : array-like, default=None
+            All class labels; needed in the first call.
+
+        Returns
+        -------
+        self
+        """
+        self._validate_params()
+        with kept_on_failure(self):
+            first = check_partial_fit_first_call(self, classes)
+            return train(self, X, y, sample_weight, "first" if first else "further")
+
+    def __sklearn_tags__(self):
+        """Say that sparse matrices are taken; they are made dense."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def __sklearn_is_fitted__(self):
+        """Whether `fit` has finished."""
+        return hasattr(self, "net_")
 
     # -- prediction -------------------------------------------------------------
 
@@ -377,9 +515,9 @@ class CounterfactualTrainedClassifier(ClassifierMixin, Trained):
             model=model,
             predict_proba=lambda X: model.probabilities(self.encoder_.transform(X)),
             classes=self.classes_,
-            rules=self._rules,
-            references=self._references,
-            generator=self._call_generator(generator),
+            rules=self.rules_,
+            references=self.references_,
+            generator=call_generator(self, generator),
             target=target,
             mutability=mutability,
             domain=domain,

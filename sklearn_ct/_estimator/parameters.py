@@ -1,5 +1,6 @@
-"""What the parameters of the classifier may be."""
+"""What the parameters of the classifier may be, and what training makes of them."""
 
+from dataclasses import dataclass
 from numbers import Integral, Real
 
 import torch
@@ -10,6 +11,7 @@ from sklearn_ct._estimator.pretrained import Pretrained
 from sklearn_ct._training.net import NeuralNet
 from sklearn_ct.generators import GENERATORS
 from sklearn_ct.generators._base import BaseGenerator
+from sklearn_ct.losses import Weights
 
 PARAMETERS: dict = {
     "hidden_layer_sizes": ["array-like"],
@@ -50,3 +52,56 @@ PARAMETERS: dict = {
     "random_state": ["random_state"],
     "verbose": ["verbose"],
 }
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """What training takes over from the parameters, once they are checked.
+
+    Attributes
+    ----------
+    objective : dict
+        Of the weights of the terms, and of what the searches of an epoch aim at.
+    n_counterfactuals, batch_size : int, float or "auto"
+        As in the constructor.
+    burn_in_epochs : int
+        Epochs that are trained conventionally first.
+    """
+
+    objective: dict
+    n_counterfactuals: int | float | str
+    batch_size: int | str
+    burn_in_epochs: int
+
+    @classmethod
+    def of(cls, estimator):
+        """Take them from a classifier."""
+        weights = Weights(
+            estimator.lambda_div,
+            estimator.lambda_adv,
+            estimator.lambda_reg,
+            estimator.lambda_mix,
+            estimator.lambda_sparse,
+        )
+        taken = ("tau", "tau_max", "epsilon", "n_positives", "swap_immutable")
+        searches = {name: getattr(estimator, name) for name in taken}
+        return cls(
+            objective={"weights": weights} | searches,
+            n_counterfactuals=estimator.n_counterfactuals,
+            batch_size=estimator.batch_size,
+            burn_in_epochs=round(estimator.burn_in * estimator.max_epochs),
+        )
+
+    def batch_rows(self, n):
+        """Rows of a mini-batch of ``n`` training rows."""
+        if self.batch_size != "auto":
+            return self.batch_size
+        return min(max(n // 32, 32), 1000)
+
+    def searches(self, n):
+        """Rows searched in an epoch of ``n`` training rows."""
+        if self.n_counterfactuals == "auto":
+            return min(max(n // 4, 1000), 2000)
+        if isinstance(self.n_counterfactuals, Integral):
+            return self.n_counterfactuals
+        return max(1, round(self.n_counterfactuals * n))

@@ -167,6 +167,37 @@ def pretrained(fitted):
     )
 
 
+def parameters_from(fitted, params):
+    """Complete the parameters of a classifier that starts from a fitted model.
+
+    Parameters
+    ----------
+    fitted : estimator
+        See `CounterfactualTrainedClassifier.from_pretrained`.
+    params : dict
+        Those given.
+
+    Returns
+    -------
+    Pretrained
+        The parameter ``module``.
+    dict
+        The others.
+    """
+    start = pretrained(fitted)
+    if start.encoder is None:
+        params = {"numeric_scaling": "standard"} | params
+    elif given := params.keys() & {"numeric_scaling", "categorical_features"}:
+        raise ValueError(
+            f"The {sorted(given)[0]!r} parameter cannot be given to "
+            f"from_pretrained with a {start.name}: its encoding stays as it is."
+        )
+    else:
+        kept = ("numeric_scaling", "categorical_features")
+        params = params | {name: getattr(start.encoder, name) for name in kept}
+    return start, params
+
+
 def network_of(mlp):
     """Network with the weights of a scikit-learn MLP, and its softmax probabilities.
 

@@ -48,8 +48,8 @@ class PipelineCodec:
         self.like = X.iloc[:0] if is_frame(X) else X[:0]
         self._columns = column_names(self.like)
         self._inputs = input_columns(steps, self._columns)
-        sizes = {k: len(real) for k, real in classifier._references.items()}
-        stacked = np.vstack([real.values for real in classifier._references.values()])
+        sizes = {k: len(real) for k, real in classifier.references_.items()}
+        stacked = np.vstack([real.values for real in classifier.references_.values()])
         frames = [self.invert(self.inner.table(stacked)), self._seen(stacked[:1])]
         background = self._typed(pd.concat(frames, ignore_index=True))
         if not is_frame(X) and X.dtype.kind in "biuf":
@@ -80,7 +80,7 @@ class PipelineCodec:
                 self._index[j] = pd.Index(labels)
         self._memo = None
         self._look(values)
-        self.rules = outer_rules(self, classifier._rules)
+        self.rules = outer_rules(self, classifier.rules_)
 
     def position(self, column):
         """Position of an input column."""
@@ -370,7 +370,7 @@ class PipelineCodec:
 
     def constraint_arrays(self, lower, upper, allowed, rise, fall):
         """Rules on the variables as far as they are rules on single codes."""
-        inner = self.classifier._rules
+        inner = self.classifier.rules_
         n = len(lower)
         arrays = {
             name: np.repeat(value, n, axis=0)

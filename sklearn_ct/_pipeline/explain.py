@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ct._core.frozen import Model
 from sklearn_ct._estimator.classifier import CounterfactualTrainedClassifier
+from sklearn_ct._estimator.fitting import call_generator
 from sklearn_ct._pipeline.calibration import Calibration, calibrated_part
 from sklearn_ct._pipeline.codec import PipelineCodec
 from sklearn_ct._pipeline.invert import type_name
@@ -125,7 +126,7 @@ def _explain(steps, last, predict_proba, X, target, options):
         classes=last.classes_,
         rules=codec.rules,
         references=codec.references,
-        generator=last._call_generator(generator),
+        generator=call_generator(last, generator),
         **arguments,
     )
     if is_polars(X):

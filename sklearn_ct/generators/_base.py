@@ -5,7 +5,7 @@ from numbers import Integral, Real
 from sklearn.base import BaseEstimator
 
 from sklearn_ct._compat import Interval, StrOptions
-from sklearn_ct._core.walk import search
+from sklearn_ct._core.walk import WalkSpec, walk
 
 
 class BaseGenerator(BaseEstimator):
@@ -141,13 +141,7 @@ class BaseGenerator(BaseEstimator):
         -------
         Paths
         """
-        return search(
-            module,
-            x,
-            target,
-            constraints,
-            tau=tau,
-            epsilon=epsilon,
+        spec = WalkSpec(
             max_iter=min(self.max_iter, n_steps or self.max_iter),
             step_size=self.step_size,
             lambda_cost=self.lambda_cost,
@@ -156,8 +150,17 @@ class BaseGenerator(BaseEstimator):
             nascent=None if self.nascent == "sign" else self.nascent,
             encode=self.encode,
             decode=self.decode,
-            cost_weights=cost_weights,
             max_move=self.max_move,
+        )
+        return walk(
+            module,
+            x,
+            target,
+            constraints,
+            spec,
+            tau=tau,
+            epsilon=epsilon,
+            cost_weights=cost_weights,
             settle=settle,
             start=start,
         )

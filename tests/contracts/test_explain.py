@@ -587,6 +587,7 @@ def explain_and_check(clf, X, rng, seen=None, **options):
     return result
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_many_loans_under_random_rules(seed):
     X, y = make_loan_applications(4_000, random_state=seed)
@@ -603,6 +604,7 @@ def test_many_loans_under_random_rules(seed):
     assert found / counted > 0.2
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not DATA, reason="SKLEARN_CT_DATA names no folder with the data")
 @pytest.mark.parametrize(
     ("fetch", "name", "n"), [(fetch_adult, "adult", 4_000), (fetch_gmsc, "gmsc", 2_000)]

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from sklearn_ct._core import walk as _search
+from sklearn_ct._core import walk as _walk
 from sklearn_ct._core.backprop import (
     SLOPES,
     _Graph,
@@ -163,7 +163,7 @@ def test_the_walk_equals_that_by_autograd(activation, monkeypatch):
         )
 
     fast = walk()
-    monkeypatch.setattr(_search, "logits_and_back", _Graph)
+    monkeypatch.setattr(_walk, "logits_and_back", _Graph)
     plain = walk()
     assert not torch.equal(plain.counterfactual, x)
     torch.testing.assert_close(

@@ -399,7 +399,7 @@ def test_harden_takes_the_first_of_the_largest_columns(kind):
         torch.zeros(1, dtype=kind)
     )
     x = rng.choice([-1.5, 0.0, 0.25, 1.0], size=(200, 9))
-    result = constraints.harden(torch.from_numpy(x).to(kind))
+    result = constraints.simplices.harden(torch.from_numpy(x).to(kind))
     assert result.dtype == kind
     expected = np.array([harden_oracle(row, group) for row in x])
     np.testing.assert_array_equal(result, expected)
@@ -421,12 +421,12 @@ def test_harden_leaves_numbers_and_whole_categories():
     soft = tensor([[0.2, 0.5, 0.3, 0.5, 0.5], [1 / 3, 1 / 3, 1 / 3, 0.0, 1.0]])
     whole = torch.cat([one_hot(3, 1, 0), one_hot(2, 0, 1)], 1)
     x = torch.cat([numbers, soft], 1)
-    copy, result = x.clone(), constraints.harden(x)
+    copy, result = x.clone(), constraints.simplices.harden(x)
     assert torch.equal(result, torch.cat([numbers, whole], 1))
-    assert torch.equal(constraints.harden(result), result)
+    assert torch.equal(constraints.simplices.harden(result), result)
     assert torch.equal(x, copy)
-    assert constraints.harden(x[:0]).shape == (0, 7)
-    assert torch.equal(Constraints.free(2).harden(numbers), numbers)
+    assert constraints.simplices.harden(x[:0]).shape == (0, 7)
+    assert torch.equal(Constraints.free(2).simplices.harden(numbers), numbers)
 
 
 # -- protection -------------------------------------------------------------------

@@ -1,15 +1,16 @@
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from sklearn_ct._core import walk as _search
+from sklearn_ct._core import walk as _walk
 from sklearn_ct._core.constraints import Constraints
 from sklearn_ct._core.network import MLP
 from sklearn_ct._core.torch_state import one_thread
-from sklearn_ct._core.walk import search
+from sklearn_ct._core.walk import WalkSpec, walk
+from tests.core.walks import walked
 
 FREE = Constraints.free(3)
 
@@ -94,7 +95,7 @@ def test_steps_against_finite_differences(n_steps):
         own = logits.gather(1, target[:, None])[:, 0]
         return -own / step + 0.1 * own**2
 
-    found = search(
+    found = walked(
         net,
         x,
         target,
@@ -127,8 +128,8 @@ def test_mature_rows_stop_where_they_first_reached_tau():
     target = targets(net.net, x)
     net.states.clear()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_search, "DROP_SHARE", 1.0)
-        found = search(net, x, target, FREE, tau=0.6, max_iter=12)
+        patch.setattr(_walk, "DROP_SHARE", 1.0)
+        found = walked(net, x, target, FREE, tau=0.6, max_iter=12)
     reached = torch.stack([probability(net.net, s, target) for s in net.states]) >= 0.6
     assert 0 < found.mature.sum() < 30
     for i in range(30):
@@ -146,7 +147,7 @@ def test_mature_rows_stop_where_they_first_reached_tau():
 def test_maturity_is_the_probability_of_the_target():
     net, x = network(gain=2.0), rows(50)
     target = targets(net, x)
-    found = search(net, x, target, FREE, tau=0.6, max_iter=12)
+    found = walked(net, x, target, FREE, tau=0.6, max_iter=12)
     reached = probability(net, found.counterfactual, target) >= 0.6
     assert torch.equal(found.mature, reached)
 
@@ -155,7 +156,7 @@ def test_rows_that_are_mature_from_the_start_stay():
     net, x = network(), rows(10)
     target = targets(net, x, shift=0)
     for rule in (None, "exit", "last"):
-        found = search(net, x, target, FREE, tau=0.1, epsilon=0.3, nascent=rule)
+        found = walked(net, x, target, FREE, tau=0.1, epsilon=0.3, nascent=rule)
         assert found.mature.all()
         assert torch.equal(found.steps, torch.zeros(10, dtype=torch.long))
         assert torch.equal(found.counterfactual, x)
@@ -165,7 +166,7 @@ def test_rows_that_are_mature_from_the_start_stay():
 def test_no_rows_at_all():
     net, x = network(), rows(0)
     none = torch.zeros(0, dtype=torch.long)
-    found = search(net, x, none, FREE, tau=0.5, epsilon=0.1, max_move=0.5)
+    found = walked(net, x, none, FREE, tau=0.5, epsilon=0.1, max_move=0.5)
     assert found.counterfactual.shape == found.nascent.shape == (0, 3)
     assert found.mature.shape == found.steps.shape == (0,)
 
@@ -174,7 +175,7 @@ def test_a_larger_distance_weight_stays_nearer():
     net, x = network(gain=2.0), rows(40)
     target = targets(net, x)
     walks = [
-        search(net, x, target, FREE, tau=1 - 1e-9, lambda_cost=cost)
+        walked(net, x, target, FREE, tau=1 - 1e-9, lambda_cost=cost)
         for cost in (0.0, 0.2)
     ]
     free, near = ((w.counterfactual - x).abs().sum(1).mean() for w in walks)
@@ -225,21 +226,21 @@ def mixed():
 def test_alone_equals_in_a_batch(mixed):
     net, x, target, constraints = mixed
     options = {"tau": 0.7, "epsilon": 0.3}
-    batch = search(net, x, target, constraints, **options)
+    batch = walked(net, x, target, constraints, **options)
     assert batch.steps.unique().numel() > 2
     for i in range(len(x)):
         row = torch.tensor([i])
         own = constraints.take(row)
-        alone = search(net, x[row], target[row], own, **options)
+        alone = walked(net, x[row], target[row], own, **options)
         closely(alone, type(batch)(**{k: v[row] for k, v in vars(batch).items()}))
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5])
 def test_dropping_mature_rows_changes_nothing(mixed, monkeypatch, share):
-    monkeypatch.setattr(_search, "DROP_SHARE", share)
-    dropped = search(*mixed, tau=0.7, epsilon=0.3)
-    monkeypatch.setattr(_search, "DROP_SHARE", 1.0)
-    kept = search(*mixed, tau=0.7, epsilon=0.3)
+    monkeypatch.setattr(_walk, "DROP_SHARE", share)
+    dropped = walked(*mixed, tau=0.7, epsilon=0.3)
+    monkeypatch.setattr(_walk, "DROP_SHARE", 1.0)
+    kept = walked(*mixed, tau=0.7, epsilon=0.3)
     assert 0 < kept.mature.sum() < 40
     closely(dropped, kept)
 
@@ -247,7 +248,7 @@ def test_dropping_mature_rows_changes_nothing(mixed, monkeypatch, share):
 def test_mature_rows_are_dropped(mixed):
     net, *others = mixed
     recorder = Recorder(net)
-    search(recorder, *others, tau=0.7)
+    walked(recorder, *others, tau=0.7)
     sizes = [len(state) for state in recorder.states]
     assert sizes[0] == 40
     assert sizes[-1] < sizes[0]
@@ -256,10 +257,50 @@ def test_mature_rows_are_dropped(mixed):
 
 def test_the_walk_ends_when_all_rows_are_mature():
     net, x = Recorder(network(gain=3.0)), rows(10)
-    found = search(net, x, targets(net.net, x), FREE, tau=0.4, max_iter=500)
+    found = walked(net, x, targets(net.net, x), FREE, tau=0.4, max_iter=500)
     assert found.mature.all()
     # With the one that it starts from.
     assert len(net.states) == int(found.steps.max()) + 1
+
+
+# -- the spec ---------------------------------------------------------------------
+
+
+def test_one_spec_serves_many_walks_and_stays_as_it_is(mixed):
+    spec = WalkSpec(max_iter=7, nascent="exit", max_move=0.2)
+    asked = {"tau": 0.7, "epsilon": 0.3}
+    first = walk(*mixed, spec, **asked)
+    walk(*mixed, replace(spec, step_size=1.0), **asked)
+    again = walk(*mixed, spec, **asked)
+    for one, other in zip(vars(first).values(), vars(again).values(), strict=True):
+        assert torch.equal(one, other)
+    with pytest.raises(FrozenInstanceError):
+        spec.max_iter = 8
+
+
+def test_every_field_of_a_spec_reaches_the_walk(mixed):
+    slope = torch.tensor([0.3, -0.2, -0.1]).double()
+    changes = {
+        "max_iter": 2,
+        "step_size": 0.7,
+        "lambda_cost": 0.2,
+        "penalty": lambda logits, target, step: (slope * logits).sum(1),
+        "nascent": "exit",
+        "max_move": 0.01,
+    }
+    asked = {"tau": 0.95, "epsilon": 0.3}
+    plain = walk(*mixed, WalkSpec(), **asked)
+    for name, value in changes.items():
+        found = walk(*mixed, WalkSpec(**{name: value}), **asked)
+        pairs = zip(vars(plain).values(), vars(found).values(), strict=True)
+        assert not all(torch.equal(one, other) for one, other in pairs), name
+    # A slope is believed where one is given.
+    wrong = WalkSpec(
+        penalty=changes["penalty"],
+        penalty_slope=lambda logits, target, step: torch.zeros_like(logits),
+    )
+    found = walk(*mixed, wrong, **asked)
+    assert torch.equal(plain.counterfactual, found.counterfactual)
 
 
 # -- going on ---------------------------------------------------------------------
@@ -269,7 +310,7 @@ def carried(task, n_steps, **options):
     """The search in calls of ``n_steps``, each from where the one before ended."""
     paths = None
     for _ in range(-(-30 // n_steps)):
-        paths = search(*task, start=paths, max_iter=n_steps, **options)
+        paths = walked(*task, start=paths, max_iter=n_steps, **options)
     return paths
 
 
@@ -283,7 +324,7 @@ def test_a_carried_search_equals_one_in_a_single_call(mixed, options, nascent, n
     def penalty(logits, target, step):
         return logits.square().sum(1) / (5 + step)
 
-    whole = search(*mixed, penalty=penalty, **options)
+    whole = walked(*mixed, penalty=penalty, **options)
     parts = carried(mixed, n_steps, penalty=penalty, **options)
     assert 0 < whole.mature.sum() < 40
     closely(parts, whole)
@@ -292,9 +333,9 @@ def test_a_carried_search_equals_one_in_a_single_call(mixed, options, nascent, n
 
 def test_what_is_carried_is_found_mature_by_the_present_network(mixed):
     net, *task = mixed
-    before = search(net, *task, tau=0.5)
+    before = walked(net, *task, tau=0.5)
     net = network(seed=3, n_inputs=5, gain=4.0)
-    after = search(net, *task, tau=0.5, start=before, max_iter=2)
+    after = walked(net, *task, tau=0.5, start=before, max_iter=2)
     stayed = after.steps == before.steps
     p = probability(net, after.counterfactual, task[1])
     assert torch.equal(after.mature, p >= 0.5)
@@ -305,8 +346,8 @@ def test_what_is_carried_is_found_mature_by_the_present_network(mixed):
 
 
 def test_paths_are_chosen_row_by_row(mixed):
-    first = search(*mixed, tau=0.7, max_iter=2)
-    second = search(*mixed, tau=0.7, max_iter=4)
+    first = walked(*mixed, tau=0.7, max_iter=2)
+    second = walked(*mixed, tau=0.7, max_iter=4)
     chosen = torch.arange(40) % 3 == 0
     both = first.where(chosen, second)
     for name, value in vars(both).items():
@@ -323,7 +364,7 @@ def test_module_and_rows_are_left_as_they_were(training):
     before = [p.clone() for p in net.parameters()]
     x, copy = rows(6), rows(6)
     first, second = (
-        search(net, x, torch.zeros(6, dtype=torch.long), FREE, tau=0.9) for _ in "ab"
+        walked(net, x, torch.zeros(6, dtype=torch.long), FREE, tau=0.9) for _ in "ab"
     )
     assert net.training is training
     assert all(m.training is training for m in net.modules())
@@ -339,16 +380,16 @@ def test_module_and_rows_are_left_as_they_were(training):
 def test_mode_is_put_back_after_an_error():
     net = network().train()
     with pytest.raises(RuntimeError):
-        search(net, rows(2, d=4), torch.tensor([0, 1]), Constraints.free(4), tau=0.5)
+        walked(net, rows(2, d=4), torch.tensor([0, 1]), Constraints.free(4), tau=0.5)
     assert net.training
 
 
 def test_works_where_gradients_are_off():
     net, x = network(), rows(6)
     target = targets(net, x)
-    with_gradients = search(net, x, target, FREE, tau=0.9, epsilon=0.3)
+    with_gradients = walked(net, x, target, FREE, tau=0.9, epsilon=0.3)
     with torch.no_grad():
-        without = search(net, x, target, FREE, tau=0.9, epsilon=0.3)
+        without = walked(net, x, target, FREE, tau=0.9, epsilon=0.3)
         assert not torch.is_grad_enabled()
     closely(with_gradients, without)
     assert not without.counterfactual.requires_grad
@@ -362,8 +403,8 @@ def paths_of(net, x, target, **options):
     """The walk's result and every state of it, (n_states, n, d)."""
     recorder = Recorder(net)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_search, "DROP_SHARE", 1.0)
-        found = search(recorder, x, target, FREE, **options)
+        patch.setattr(_walk, "DROP_SHARE", 1.0)
+        found = walked(recorder, x, target, FREE, **options)
     return found, torch.stack(recorder.states)
 
 
@@ -406,7 +447,7 @@ def test_nascent_against_the_oracle(options, rule, oracle):
 def test_exit_differs_from_its_row_where_the_search_moved():
     net, x = network(gain=3.0), rows(200)
     options = {"tau": 0.9, "epsilon": 0.3, "step_size": 1.0, "nascent": "exit"}
-    found = search(net, x, targets(net, x), FREE, **options)
+    found = walked(net, x, targets(net, x), FREE, **options)
     moved = (found.counterfactual != x).any(1)
     differs = (found.nascent != x).any(1)
     assert moved.sum() > 150
@@ -417,7 +458,7 @@ def test_exit_differs_from_its_row_where_the_search_moved():
 def test_single_precision_nascent_stays_within_epsilon(rule):
     net, x = network(gain=3.0).float(), 30 * rows(200).float()
     options = {"tau": 0.9, "epsilon": 0.3, "step_size": 1.0, "nascent": rule}
-    found = search(net, x, targets(net, x), FREE, **options)
+    found = walked(net, x, targets(net, x), FREE, **options)
     rounding = 2 * torch.finfo(torch.float32).eps * x.abs()
     assert ((found.nascent - x).abs() <= 0.3 + rounding).all()
 
@@ -425,14 +466,14 @@ def test_single_precision_nascent_stays_within_epsilon(rule):
 @pytest.mark.parametrize("rule", ["sign", "exit", "last"])
 def test_without_epsilon_nascent_is_the_row(rule):
     net, x = network(), rows(5)
-    found = search(net, x, targets(net, x), FREE, tau=0.9, nascent=rule)
+    found = walked(net, x, targets(net, x), FREE, tau=0.9, nascent=rule)
     assert torch.equal(found.nascent, x)
 
 
 def test_without_a_rule_nascent_is_the_row(mixed):
-    none = search(*mixed, tau=0.7, epsilon=0.3)
+    none = walked(*mixed, tau=0.7, epsilon=0.3)
     assert torch.equal(none.nascent, mixed[1])
-    other = search(*mixed, tau=0.7, epsilon=0.3, nascent="exit")
+    other = walked(*mixed, tau=0.7, epsilon=0.3, nascent="exit")
     assert not torch.equal(none.nascent, other.nascent)
     assert torch.equal(none.counterfactual, other.counterfactual)
 
@@ -445,10 +486,10 @@ def test_long_steps_are_shortened(share):
     net, x = network(gain=3.0), rows(40)
     target = targets(net, x)
     asked = {"tau": 1 - 1e-9, "step_size": 0.4, "lambda_cost": 0.0, "max_iter": 1}
-    plain = search(net, x, target, FREE, **asked).counterfactual - x
+    plain = walked(net, x, target, FREE, **asked).counterfactual - x
     size = plain.abs().amax(1, keepdim=True)
     longest = share * size.max().item()
-    found = search(net, x, target, FREE, max_move=longest, **asked).counterfactual - x
+    found = walked(net, x, target, FREE, max_move=longest, **asked).counterfactual - x
     expected = plain * torch.where(size > longest, longest / size, 1.0)
     torch.testing.assert_close(found, expected)
     assert (size > longest).any() or share == 1
@@ -460,10 +501,10 @@ def test_long_steps_are_shortened(share):
 def test_each_row_has_its_own_threshold(mixed):
     net, x, target, constraints = mixed
     asked = torch.tensor([0.3, 0.6, 0.9, 0.99]).double().repeat(10)
-    together = search(net, x, target, constraints, tau=asked, epsilon=0.3)
+    together = walked(net, x, target, constraints, tau=asked, epsilon=0.3)
     for tau in asked.unique():
         own = (asked == tau).nonzero().squeeze(1)
-        alone = search(
+        alone = walked(
             net, x[own], target[own], constraints.take(own), tau=tau, epsilon=0.3
         )
         assert (
@@ -477,8 +518,8 @@ def test_each_row_has_its_own_threshold(mixed):
 def test_one_threshold_for_all_rows(tau):
     net, x = network(gain=2.0), rows(30)
     target = targets(net, x)
-    one = search(net, x, target, FREE, tau=tau)
-    closely(one, search(net, x, target, FREE, tau=torch.full((30,), 0.6).double()))
+    one = walked(net, x, target, FREE, tau=tau)
+    closely(one, walked(net, x, target, FREE, tau=torch.full((30,), 0.6).double()))
 
 
 def test_a_threshold_is_not_rounded_to_single_precision():
@@ -489,8 +530,8 @@ def test_a_threshold_is_not_rounded_to_single_precision():
     target = torch.zeros(1, dtype=torch.long)
     share = probability(net, rows(1), target).item()
     assert float(np.float32(share)) > share
-    assert search(net, rows(1), target, FREE, tau=share).mature.all()
-    assert not search(net, rows(1), target, FREE, tau=share + 1e-12).mature.any()
+    assert walked(net, rows(1), target, FREE, tau=share).mature.all()
+    assert not walked(net, rows(1), target, FREE, tau=share + 1e-12).mature.any()
 
 
 @pytest.mark.parametrize("far", [0.0, 1.0, 40.0])
@@ -499,9 +540,9 @@ def test_an_exit_point_is_kept_when_a_search_goes_on(far, epsilon):
     net, x = network(), (rows(40) + far).float()
     net, target = net.float(), targets(net.float(), x)
     options = {"tau": 0.999, "epsilon": epsilon, "nascent": "exit"}
-    whole = search(net, x, target, FREE, max_iter=6, **options)
-    first = search(net, x, target, FREE, max_iter=2, **options)
-    then = search(net, x, target, FREE, max_iter=4, start=first, **options)
+    whole = walked(net, x, target, FREE, max_iter=6, **options)
+    first = walked(net, x, target, FREE, max_iter=2, **options)
+    then = walked(net, x, target, FREE, max_iter=4, start=first, **options)
     assert torch.equal(then.nascent, whole.nascent)
 
 
@@ -536,10 +577,10 @@ def test_maturity_is_asked_of_whole_categories_too():
     reached = probability(net, whole, target) >= tau
     assert reached.tolist() == [False, True]
     group = one_group(0, 3)
-    found = search(net, x, target, group, tau=tau, max_iter=1, step_size=1e-9)
+    found = walked(net, x, target, group, tau=tau, max_iter=1, step_size=1e-9)
     assert found.mature.tolist() == [False, bool(probability(net, x, target)[1] >= tau)]
     # The same numbers without a group are mature where they are.
-    free = search(net, x[:1], target[:1], FREE, tau=tau)
+    free = walked(net, x[:1], target[:1], FREE, tau=tau)
     assert free.mature.all()
     assert torch.equal(free.counterfactual, x[:1])
     assert free.steps.item() == 0
@@ -548,7 +589,7 @@ def test_maturity_is_asked_of_whole_categories_too():
 def test_a_mature_row_is_so_with_and_without_whole_categories(mixed):
     net, x, target, constraints = mixed
     tau = torch.linspace(0.3, 0.95, 40, dtype=torch.float64)
-    found = search(net, x, target, constraints, tau=tau)
+    found = walked(net, x, target, constraints, tau=tau)
     soft = found.counterfactual
     whole = soft.clone()
     whole[:, 2:] = nn.functional.one_hot(soft[:, 2:].argmax(1), 3).double()
@@ -573,13 +614,13 @@ def test_maturity_is_asked_of_what_users_are_given_too():
 
     tau = torch.linspace(0.3, 0.8, 40, dtype=torch.float64)
     options = {"tau": tau, "max_iter": 60, "step_size": 0.5}
-    found = search(net, x, target, FREE, **options, settle=settle)
+    found = walked(net, x, target, FREE, **options, settle=settle)
     soft = found.counterfactual
     given = x + (soft - x).round()
     reached = probability(net, soft, target) >= tau
     assert torch.equal(found.mature, reached & (probability(net, given, target) >= tau))
     # Without it some stop where what users are given falls short.
-    early = search(net, x, target, FREE, **options)
+    early = walked(net, x, target, FREE, **options)
     given = x + (early.counterfactual - x).round()
     short = early.mature & (probability(net, given, target) < tau)
     assert found.mature[short].any()
@@ -593,10 +634,10 @@ def test_settled_rows_do_not_depend_on_each_other():
     def settle_of(home):
         return lambda states, numbers: home[numbers] + (states - home[numbers]).round()
 
-    together = search(net, x, target, FREE, tau=0.6, settle=settle_of(x))
+    together = walked(net, x, target, FREE, tau=0.6, settle=settle_of(x))
     for i in range(len(x)):
         own = x[i : i + 1]
-        alone = search(net, own, target[[i]], FREE, tau=0.6, settle=settle_of(own))
+        alone = walked(net, own, target[[i]], FREE, tau=0.6, settle=settle_of(own))
         torch.testing.assert_close(alone.counterfactual[0], together.counterfactual[i])
         assert alone.mature.item() == together.mature[i].item()
 
@@ -606,6 +647,6 @@ def test_the_mode_of_every_part_is_put_back():
     module[1].eval()
     x = torch.zeros(3, 2)
     target = torch.ones(3, dtype=torch.long)
-    search(module, x, target, Constraints.free(2), tau=0.9, max_iter=2)
+    walked(module, x, target, Constraints.free(2), tau=0.9, max_iter=2)
     assert module.training
     assert not module[1].training

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sklearn_ct._core.constraints import Constraints
 from sklearn_ct._core.network import MLP
 from sklearn_ct._core.torch_state import one_thread
-from sklearn_ct._core.walk import search
+from tests.core.walks import walked
 
 FREE = Constraints.free(3)
 
@@ -53,8 +53,8 @@ def test_an_orthogonal_latent_space_walks_the_same_path(rule):
     target = targets(net, x)
     # (The l1 distance would see the rounding of the way there and back.)
     options = {"tau": 0.7, "epsilon": 0.3, "lambda_cost": 0.0, "nascent": rule}
-    direct = search(net, x, target, FREE, **options)
-    latent = search(
+    direct = walked(net, x, target, FREE, **options)
+    latent = walked(
         net,
         x,
         target,
@@ -72,8 +72,8 @@ def test_latent_steps_go_by_the_latent_gradient():
     net, x = network(), rows(4)
     target, scale = targets(net, x), torch.tensor([2.0, 0.5, 3.0]).double()
     options = {"tau": 0.99, "max_iter": 1, "lambda_cost": 0.0}
-    direct = search(net, x, target, FREE, **options)
-    latent = search(
+    direct = walked(net, x, target, FREE, **options)
+    latent = walked(
         net, x, target, FREE, encode=lambda x: x / scale, decode=scale.mul, **options
     )
     step = (direct.counterfactual - x) * scale**2
@@ -89,7 +89,7 @@ def test_mutability_and_domain_hold_on_the_decoded_row():
         rise=torch.tensor([[False, True, True]]),
         fall=torch.tensor([[False, False, True]]),
     )
-    found = search(
+    found = walked(
         net,
         x,
         targets(net, x),
@@ -116,6 +116,7 @@ def test_mutability_and_domain_hold_on_the_decoded_row():
     assert torch.equal(found.mature, reached)
 
 
+@pytest.mark.slow
 @settings(derandomize=True, deadline=None, max_examples=300)
 @given(
     seed=st.integers(0, 2**31),
@@ -159,7 +160,7 @@ def test_every_answer_is_allowed(
     basis = orthogonal(d).to(kind)
     maps = {"encode": lambda x: x @ basis, "decode": lambda z: z @ basis.T}
     net = net.to(kind)
-    found = search(
+    found = walked(
         net,
         rows_,
         targets(net, rows_),
@@ -198,5 +199,5 @@ def test_every_answer_is_allowed(
 def test_a_factual_outside_the_domain_is_pulled_into_it():
     net, x = network(), rows(5) + 10
     bounded = replace(FREE, upper=torch.tensor([[1.0, 2.0, 3.0]]))
-    found = search(net, x, targets(net, x), bounded, tau=0.999, max_iter=3)
+    found = walked(net, x, targets(net, x), bounded, tau=0.999, max_iter=3)
     assert (found.counterfactual <= torch.tensor([1.0, 2.0, 3.0])).all()

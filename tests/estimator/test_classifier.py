@@ -104,6 +104,7 @@ def test_a_copy_can_be_trained_further(fitted):
 # -- scikit-learn's tools ---------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_grid_search():
     grid = {"lambda_div": [0.0, 0.1], "generator__lambda_energy": [1.0]}
     search = GridSearchCV(_make(max_epochs=2), grid, cv=2, n_jobs=2).fit(X, Y)
@@ -451,17 +452,17 @@ def test_partial_fit_heeds_what_was_set_since():
 def test_real_rows_of_classes_that_come_later():
     only, classes = (Y == "approved").to_numpy(), ["approved", "rejected"]
     clf = _make().partial_fit(X[only][:20], Y[only][:20], classes=classes)
-    assert {k: len(rows) for k, rows in clf._references.items()} == {0: 20}
+    assert {k: len(rows) for k, rows in clf.references_.items()} == {0: 20}
     clf.partial_fit(X, Y)
     sizes = {0: 20 + int(only.sum()), 1: int((~only).sum())}
-    assert {k: len(rows) for k, rows in clf._references.items()} == sizes
+    assert {k: len(rows) for k, rows in clf.references_.items()} == sizes
     rejected = X[clf.predict(X) == "rejected"]
     approved = X[clf.predict(X) == "approved"]
     for asked, target in ((rejected, "approved"), (approved, "rejected")):
         result = clf.explain(asked[:5], target)
         assert np.isfinite(result.implausibility[result.valid]).all()
     warm = _make(warm_start=True).fit(X[:200], Y[:200]).fit(X, Y)
-    assert sum(map(len, warm._references.values())) == 300
+    assert sum(map(len, warm.references_.values())) == 300
 
 
 def test_only_the_generator_of_the_cpu_is_seeded(monkeypatch):

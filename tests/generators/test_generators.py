@@ -15,14 +15,21 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils._param_validation import InvalidParameterError
 
-from sklearn_ct import CounterfactualTrainedClassifier, explain, generators
+from sklearn_ct import CounterfactualTrainedClassifier, explain
 from sklearn_ct._core.constraints import Constraints
 from sklearn_ct._core.network import MLP
 from sklearn_ct._core.torch_state import one_thread
-from sklearn_ct._core.walk import search
 from sklearn_ct.datasets import make_loan_applications, make_moons
-from sklearn_ct.generators import GENERATORS, REVISE, BaseGenerator, ECCCo, Generic
+from sklearn_ct.generators import (
+    GENERATORS,
+    REVISE,
+    BaseGenerator,
+    ECCCo,
+    Generic,
+    _revise,
+)
 from sklearn_ct.metrics import constraint_violations, implausibility_distance
+from tests.core.walks import walked
 
 X = torch.zeros(3, 2)
 
@@ -166,12 +173,12 @@ def test_generic_is_the_search_without_penalty(task):
     options |= {"nascent": "last", "max_move": 0.3}
     weights = torch.tensor([1.0, 4.0]).double()
     mine = Generic(**options).search(*task, tau=0.6, epsilon=0.2, cost_weights=weights)
-    same(mine, search(*task, tau=0.6, epsilon=0.2, cost_weights=weights, **options))
+    same(mine, walked(*task, tau=0.6, epsilon=0.2, cost_weights=weights, **options))
 
 
 def test_eccco_is_the_search_with_its_penalty(task):
     generator = ECCCo(lambda_energy=2.0, max_iter=20)
-    expected = search(
+    expected = walked(
         *task,
         tau=0.6,
         epsilon=0.2,
@@ -345,7 +352,7 @@ def test_revise_is_the_search_between_encoder_and_decoder(mixed, revise):
     mine = REVISE(
         max_iter=15, nascent="last", step_size=0.7, lambda_cost=0.01, vae=revise.vae_
     ).fit(mixed[1], constraints=mixed[3])
-    expected = search(
+    expected = walked(
         *mixed,
         **options,
         step_size=0.7,
@@ -492,7 +499,7 @@ def test_revise_keeps_the_constraints(
 
 
 def test_a_fitted_autoencoder_is_not_trained_again(mixed, revise, monkeypatch):
-    monkeypatch.delattr(generators, "fit_vae")
+    monkeypatch.delattr(_revise, "fit_vae")
     _, x, _, constraints = mixed
     given = REVISE(vae=revise.vae_, max_iter=40)
     assert given.get_params()["vae"] is revise.vae_
@@ -600,6 +607,7 @@ def test_revise_on_moons():
     assert clf.explain(X[:200], 1 - clf.predict(X[:200]), effort="walk").valid.all()
 
 
+@pytest.mark.slow
 def test_revise_explains_a_model_trained_otherwise(loans):
     X, y = loans
     clf = classifier(generator="generic", mutability={"age": "none"}).fit(X, y)
@@ -613,7 +621,7 @@ def test_revise_explains_a_model_trained_otherwise(loans):
 
 def test_an_autoencoder_fitted_once_serves_many_calls(by_revise, loans, monkeypatch):
     asked = loans[0][:40]
-    monkeypatch.delattr(generators, "fit_vae")
+    monkeypatch.delattr(_revise, "fit_vae")
     vae = by_revise.net_.generator.vae_
     found = by_revise.explain(asked, generator=REVISE(vae=vae), effort="walk")
     own = by_revise.explain(asked, effort="walk")
@@ -633,6 +641,7 @@ def test_a_classifier_with_revise_is_pickled_and_the_same_again(by_revise, loans
         )
 
 
+@pytest.mark.slow
 def test_revise_in_a_grid_search_behind_a_pipeline():
     X, y = make_moons(200, random_state=0)
     model = make_pipeline(StandardScaler(), classifier(generator=REVISE(**QUICK)))

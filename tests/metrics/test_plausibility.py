@@ -160,6 +160,7 @@ def test_mmd_median_heuristic_of_many_or_equal_rows():
     assert mmd_distance(np.ones((3, 2)), np.ones((4, 2)), length_scale="median") == 0
 
 
+@pytest.mark.slow
 def test_mmd_is_unbiased():
     rng = np.random.default_rng(5)
     draws = [

@@ -103,6 +103,7 @@ def test_labels_that_were_encoded_on_the_way(loans, clf):
     assert np.isfinite(list(scores.values())).all()
 
 
+@pytest.mark.slow
 def test_in_and_around_pipelines_searches_and_thresholds(loans, clf):
     def there(X):
         return X.assign(income=np.log1p(X["income"]))

@@ -874,7 +874,7 @@ def test_categories_and_ends_that_the_kept_rows_lack(rare, front):
     X, y = rare
     pipeline = make_pipeline(front, classifier(max_epochs=2)).fit(X, y)
     clf = pipeline[-1]
-    kept = np.vstack([real.values for real in clf._references.values()])
+    kept = np.vstack([real.values for real in clf.references_.values()])
     assert (kept.max(axis=0) < clf.encoder_.upper_).any()
     asked = rejected_rows(pipeline, X)
     moved = explain(pipeline, asked, 1, domain={"label": ["rare"]})

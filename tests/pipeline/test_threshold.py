@@ -91,6 +91,7 @@ def test_tau_counts_from_the_threshold(loans, clf):
     assert (result.probability[result.status == "valid"] > sure - 1e-6).mean() > 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("positive", ["approved", "rejected"])
 def test_tuned_thresholds(loans, clf, positive):
     X, y = loans

@@ -37,7 +37,7 @@ def fitted():
 
 def _task(clf, X, rules=None, floor=0.0):
     encoder = clf.encoder_
-    rules = clf._rules if rules is None else rules
+    rules = clf.rules_ if rules is None else rules
     factual = encoder.read(X)
     n = len(X)
     options = Options(
@@ -79,7 +79,7 @@ def test_nearly_as_good_as_brute_force(fitted, mutability):
     rejected = X[clf.predict(X) == 0][:60]
     rules = Rules.parse(clf.encoder_, mutability, "observed")
     task = _task(clf, rejected, rules)
-    edits = clf._references[1].edits(THOROUGH)
+    edits = clf.references_[1].edits(THOROUGH)
     values, found = search_edits(task, edits, THOROUGH)
     best = _brute_force(task, edits)
     np.testing.assert_array_equal(found, np.isfinite(best))
@@ -97,7 +97,7 @@ def test_nearly_as_good_as_brute_force(fitted, mutability):
 def test_updating_the_first_layer_changes_nothing(fitted, monkeypatch):
     clf, X, _ = fitted
     task = _task(clf, X[clf.predict(X) == 0][:50])
-    edits = clf._references[1].edits(THOROUGH)
+    edits = clf.references_[1].edits(THOROUGH)
     fast = search_edits(task, edits, THOROUGH)
     monkeypatch.setattr(Model, "split", lambda self: (None, self.module))
     slow = search_edits(task, edits, THOROUGH)
@@ -108,7 +108,7 @@ def test_updating_the_first_layer_changes_nothing(fitted, monkeypatch):
 def test_probability_asked_for_is_reached(fitted):
     clf, X, _ = fitted
     task = _task(clf, X[clf.predict(X) == 0][:50], floor=0.8)
-    edits = clf._references[1].edits(THOROUGH)
+    edits = clf.references_[1].edits(THOROUGH)
     values, found = search_edits(task, edits, THOROUGH)
     logits = torch.from_numpy(task.model.logits_of(task.codec.embed(values[found])))
     assert found.any()
@@ -124,7 +124,7 @@ def test_distances_to_real_rows_column_by_column():
 
 def test_rare_categories_are_left_to_the_thorough_search(fitted):
     clf, _, _ = fitted
-    references = clf._references[1].values.copy()
+    references = clf.references_[1].values.copy()
     references[:, 2] = 0
     references[0, 2] = 2
     rare = THOROUGH.__class__(levels=5, rarest=0.1, tried=8, width=1, depth=1)

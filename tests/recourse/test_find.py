@@ -34,7 +34,7 @@ def task_of(clf, X, mutability):
 def test_the_nearest_row_does_not_depend_on_the_other_rows(fitted):
     clf, rejected = fitted
     rules = [{"c": "none"}, {}, {"a": "none", "c": "none"}, {}]
-    asked, real = rejected[:4], clf._references[1]
+    asked, real = rejected[:4], clf.references_[1]
     together = task_of(clf, asked, rules).nearest(real)
     for i, rule in enumerate(rules):
         alone = task_of(clf, asked[i : i + 1], [rule]).nearest(real)

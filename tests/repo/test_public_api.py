@@ -19,7 +19,9 @@ NAMES = {
         "ynn_score inlier_score nearest_target_distance "
         "counterfactual_cost validity_score sparsity redundancy constraint_violations "
         "fgsm pgd robust_accuracy_score robust_accuracy_curve integrated_gradients "
-        "protected_sensitivity "
+        "protected_sensitivity"
+    ),
+    "sklearn_ct.scoring": (
         "neg_implausibility_scorer neg_mmd_scorer neg_cost_scorer validity_scorer "
         "robust_accuracy_scorer make_recourse_scorer recourse_scoring "
         "most_plausible_within"

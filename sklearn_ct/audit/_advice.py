@@ -160,7 +160,7 @@ def spread(estimator, answers, feature_costs=None):
         if moved.any():
             of = np.flatnonzero(moved)
             start = take_rows(answers.factuals, of)
-            end = _swapped(start, take_rows(answers.counterfactuals, of), positions)
+            end = swapped(start, take_rows(answers.counterfactuals, of), positions)
             distance = np.abs(encode(estimator, end) - encode(estimator, start))
             weight = (feature_costs or {}).get(feature, 1.0)
             cost[label][moved] = weight * distance.sum(axis=1)
@@ -191,7 +191,18 @@ def shares(changed, cost, groups, rejected_codes):
     return asked.set_axis(index), total.set_axis(index)
 
 
-def _swapped(before, after, positions):
+def advice_by_column(changed, cost):
+    """Share of rows asked to change each column, and its share of the cost."""
+    total = cost.to_numpy().sum()
+    return pd.DataFrame(
+        {
+            "asked": changed.mean(),
+            "cost_share": cost.sum() / (total if total else np.nan),
+        }
+    )
+
+
+def swapped(before, after, positions):
     """Rows with some columns of other rows, in their container."""
     if is_polars(before):
         return before.with_columns(after.get_columns()[j] for j in positions)

@@ -141,6 +141,11 @@ def check_groups(name, column, parameter):
     return groups
 
 
+def largest(groups):
+    """Find the number of the largest group."""
+    return int(np.bincount(groups.codes).argmax())
+
+
 def is_numeric(column):
     """Whether a column holds numbers and not truth values."""
     return is_numeric_dtype(column.dtype) and not is_bool_dtype(column.dtype)

@@ -9,6 +9,7 @@ from sklearn.utils import check_random_state
 
 from sklearn_ct.audit import _page, _sentences
 from sklearn_ct.audit._advice import (
+    advice_by_column,
     cheapest,
     explained,
     outcome,
@@ -22,6 +23,7 @@ from sklearn_ct.audit._features import (
     as_table,
     crossed,
     crossed_label,
+    largest,
     read_groups,
 )
 from sklearn_ct.audit._measures import Settings, compare, overall
@@ -49,6 +51,9 @@ class RecourseAudit:
         Long, each group with the reference: as `intervals`, with ``difference`` and
         ``ratio``, their ends (``..._low``, ``..._high``), ``p_value``, ``p_adjusted``
         and ``small``: too few rejected rows for a test.
+    columns : DataFrame of shape (n_features, 2)
+        ``asked``: share of all rejected rows asked to change a column; ``cost_share``:
+        the column's share of what all answers cost.
     asked, cost_share : DataFrame of shape (n_groups, n_features)
         Share of a group's rejected rows asked to change a column (infeasible ones are
         asked for nothing), and the column's share of what the group's answers cost.
@@ -67,6 +72,7 @@ class RecourseAudit:
     by_group: pd.DataFrame
     intervals: pd.DataFrame
     comparisons: pd.DataFrame
+    columns: pd.DataFrame
     asked: pd.DataFrame
     cost_share: pd.DataFrame
     target: object
@@ -315,7 +321,7 @@ def audit_recourse(
         n_jobs=n_jobs,
     )
     every = [feature for family in families for feature in family]
-    asked_share, cost_share = _spread(
+    columns, asked_share, cost_share = _spread(
         estimator, answers, asked, rows, every, explain.get("feature_costs")
     )
     return RecourseAudit(
@@ -324,6 +330,7 @@ def audit_recourse(
         by_group=by_group,
         intervals=intervals,
         comparisons=comparisons,
+        columns=columns,
         asked=asked_share,
         cost_share=cost_share,
         target=target,
@@ -342,7 +349,7 @@ def audit_recourse(
 
 
 def _spread(estimator, answers, asked, rows, features, feature_costs):
-    """Columns asked for and their share of the cost, by group of each feature."""
+    """Columns asked for and their share of the cost, of all and by group."""
     if answers is None:
         changed = cost = pd.DataFrame(index=range(0))
     else:
@@ -350,7 +357,8 @@ def _spread(estimator, answers, asked, rows, features, feature_costs):
     rejected = rows["rejected"].to_numpy()[asked]
     changed, cost = changed[rejected], cost[rejected]
     parts = [shares(changed, cost, f, f.codes[asked][rejected]) for f in features]
-    return tuple(pd.concat(frames) for frames in zip(*parts, strict=True))
+    by_group = (pd.concat(frames) for frames in zip(*parts, strict=True))
+    return advice_by_column(changed, cost), *by_group
 
 
 def _with_groups(rows, features):
@@ -383,12 +391,8 @@ def _families(sensitive_features, X, reference, intersections):
         )
     both = crossed(features)
     label = crossed_label(f.labels[k] for f, k in zip(features, chosen, strict=True))
-    code = both.labels.index(label) if label in both.labels else _largest(both)
+    code = both.labels.index(label) if label in both.labels else largest(both)
     return [features, [both]], [chosen, [code]]
-
-
-def _largest(feature):
-    return int(np.bincount(feature.codes).argmax())
 
 
 def _references(reference, features):
@@ -411,7 +415,7 @@ def _references(reference, features):
     for feature in features:
         label = (reference or {}).get(feature.name) if reference != "majority" else None
         if label is None or (label == "majority" and label not in feature.labels):
-            chosen.append(_largest(feature))
+            chosen.append(largest(feature))
         elif label in feature.labels:
             chosen.append(feature.labels.index(label))
         else:

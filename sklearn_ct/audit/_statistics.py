@@ -7,7 +7,8 @@ import numpy as np
 from scipy import stats
 
 MIN_EVENTS = 5  # a mean of fewer values that are not zero has no interval
-CELLS = 4_000_000  # drawn at once: bounds the memory
+CELLS = 500_000  # drawn at once: what the processor keeps near
+ENOUGH = 200  # shuffles as far apart as the groups: more say little more
 
 
 def wilson(events, n, confidence):
@@ -153,7 +154,8 @@ def mean_test(x, y, n_permutations, rng):
 
     Exact where the groups do not differ at all, asymptotically so where only their
     means do not [1]_. Of each shuffled order of all rows, several disjoint parts
-    stand for the smaller group.
+    stand for the smaller group. After :math:`h = 200` shuffles that are as far apart
+    it stops, and :math:`p = h / \#T^*` [2]_.
 
     Returns
     -------
@@ -164,6 +166,8 @@ def mean_test(x, y, n_permutations, rng):
     ----------
     .. [1] A. Janssen, "Studentized Permutation Tests for Non-i.i.d. Hypotheses and the
        Generalized Behrens-Fisher Problem", Statistics & Probability Letters 36, 1997.
+    .. [2] J. Besag and P. Clifford, "Sequential Monte Carlo p-values", Biometrika 78,
+       1991.
     """
     small, large = sorted((x, y), key=len)
     n, rest = len(small), len(large)
@@ -189,11 +193,13 @@ def mean_test(x, y, n_permutations, rng):
     as_far, drawn = 0, 0
     while drawn < n_permutations:
         orders = min(step, -(-(n_permutations - drawn) // parts))
-        shuffled = rng.permuted(np.tile(pooled, (orders, 1)), axis=1)
-        shuffled = shuffled[:, : parts * n].reshape(-1, n)
+        shuffled = np.broadcast_to(pooled, (orders, n + rest))
+        shuffled = rng.permuted(shuffled, axis=1)[:, : parts * n].reshape(-1, n)
         t = statistic(shuffled.sum(axis=1), np.einsum("ij,ij->i", shuffled, shuffled))
-        as_far += int((t >= seen * (1 - 1e-9)).sum())
-        drawn += len(t)
+        counts = as_far + np.cumsum(t >= seen * (1 - 1e-9))
+        if counts[-1] >= ENOUGH:
+            return float(ENOUGH / (drawn + 1 + counts.searchsorted(ENOUGH)))
+        as_far, drawn = int(counts[-1]), drawn + len(t)
     return (1 + as_far) / (1 + drawn)
 
 

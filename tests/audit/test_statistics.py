@@ -116,10 +116,24 @@ def test_share_test_is_brute_force(counts):
     assert share_test(*counts) == pytest.approx(brute_force(x, y))
 
 
-def test_mean_test_is_brute_force_up_to_chance():
+def test_mean_test_is_brute_force_up_to_chance(monkeypatch):
+    monkeypatch.setattr(statistics, "ENOUGH", np.inf)
     x, y = rng(1).exponential(size=4), 0.6 + rng(2).exponential(size=7)
     assert mean_test(x, y, 40_000, rng()) == pytest.approx(brute_force(x, y), abs=0.01)
     assert mean_test(y, x, 40_000, rng()) == pytest.approx(brute_force(y, x), abs=0.01)
+
+
+def test_mean_test_stops_once_it_knows():
+    x, y = rng(1).exponential(size=30), rng(2).exponential(size=30)
+    t = brute = 0
+    pooled, seen = np.r_[x, y], studentised(x, y)
+    draw = rng()
+    while t < statistics.ENOUGH:
+        brute += 1
+        order = draw.permuted(pooled)
+        t += studentised(order[:30], order[30:]) >= seen
+    assert mean_test(x, y, 10**6, rng()) == pytest.approx(statistics.ENOUGH / brute)
+    assert brute < 5000
 
 
 def test_mean_test_of_many_is_welch():

@@ -6,5 +6,12 @@ other columns tell the protected ones, whether answers survive the next model.
 
 from sklearn_ct.audit._groups import RecourseAudit, audit_recourse
 from sklearn_ct.audit._proxies import ProxyReport, proxy_report
+from sklearn_ct.audit._survival import recourse_survival
 
-__all__ = ["ProxyReport", "RecourseAudit", "audit_recourse", "proxy_report"]
+__all__ = [
+    "ProxyReport",
+    "RecourseAudit",
+    "audit_recourse",
+    "proxy_report",
+    "recourse_survival",
+]

@@ -35,6 +35,7 @@ from sklearn_ct.audit._features import (
 from sklearn_ct.audit._statistics import bootstrap_t, difference_interval, wilson
 
 FOLDS = 5
+TREES = 40
 RARE = 2 * FOLDS  # groups with fewer rows are told together
 MAX_CATEGORIES = 200  # a column with more is read as an order by the trees
 
@@ -259,7 +260,9 @@ class Task:
 
     def tell(self, codes, categorical, values, confidence, seed, n_jobs):
         """Score of all columns together, and what it loses without each."""
-        model = self.model(categorical_features=categorical, random_state=seed)
+        model = self.model(
+            max_iter=TREES, categorical_features=categorical, random_state=seed
+        )
         fitted = cross_validate(
             model,
             codes,
@@ -281,7 +284,7 @@ class Task:
                     codes[test],
                     values[test],
                     scoring=self.scoring,
-                    n_repeats=3,
+                    n_repeats=1,
                     random_state=seed,
                 ).importances_mean
             )

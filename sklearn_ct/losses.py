@@ -184,14 +184,14 @@ class CounterfactualBatch:
         Weight of the factual; 1 on average over the training rows.
     """
 
-    real: Tensor
-    found: Tensor
-    nascent: Tensor
-    target: Tensor
-    label: Tensor
-    between: Tensor
-    share: Tensor
-    weight: Tensor
+    real: Tensor  # (m, d)
+    found: Tensor  # (m, d)
+    nascent: Tensor  # (m, d)
+    target: Tensor  # (m,)
+    label: Tensor  # (m,)
+    between: Tensor  # (m, d)
+    share: Tensor  # (m,)
+    weight: Tensor  # (m,)
 
     def __len__(self) -> int:
         return len(self.target)

@@ -49,9 +49,9 @@ class Searches:
     paths : Paths
     """
 
-    rows: Tensor
-    target: Tensor
-    tau: Tensor
+    rows: Tensor  # (n,)
+    target: Tensor  # (n,)
+    tau: Tensor  # (n,)
     paths: Paths
 
     def where(self, chosen: Tensor, other: "Searches") -> "Searches":
@@ -152,7 +152,7 @@ def generate(
         rows=rows,
         target=_targets(logits.argmax(1), y, draw),
         tau=tau + max(tau_max - tau, 0.0) * uniform()[:, 0],
-        paths=Paths.start(drawn, generator.encode),
+        paths=Paths.at(drawn, generator.encode),
     )
     if before is not None:
         searches = before.where(before.unfinished(generator, draw), searches)
@@ -171,10 +171,6 @@ def generate(
     share = uniform()
     partner = constraints.protect(drawn_real, x)
     found = torch.where(paths.mature.unsqueeze(1), paths.counterfactual, real)
-    if sample_weight is None:
-        weight = x.new_ones(m)
-    else:
-        weight = sample_weight.to(x)[searches.rows] / sample_weight.mean()
     batch = CounterfactualBatch(
         real=constraints.protect(real, found),
         found=found,
@@ -183,10 +179,16 @@ def generate(
         label=label,
         between=share * x + (1 - share) * partner,
         share=share.squeeze(1),
-        weight=weight,
+        weight=_relative(sample_weight, searches.rows, like=x),
     )
-    taken = paths.steps - searches.paths.steps
-    return batch, replace(searches, paths=paths), taken
+    return batch, replace(searches, paths=paths), paths.steps - searches.paths.steps
+
+
+def _relative(sample_weight: Tensor | None, rows: Tensor, like: Tensor) -> Tensor:
+    """Weights of some rows, (m,), as multiples of the mean of all."""
+    if sample_weight is None:
+        return like.new_ones(len(rows))
+    return sample_weight.to(like)[rows] / sample_weight.mean()
 
 
 def _targets(predicted: Tensor, y: Tensor, draw: torch.Generator) -> Tensor:  # (m,)

@@ -1,72 +1,100 @@
-"""A fitted network between values and logits, ready to be asked by a search."""
+"""The double copy of a network that answers are checked with."""
 
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
+from weakref import WeakKeyDictionary
 
 import torch
+from torch import Tensor, nn
 
-from sklearn_ct._core.backprop import layers_of, logits_and_back
+from sklearn_ct._core.backprop import Ask, layers_of, logits_and_back
 
 FORWARD_ROWS = 10_000
 
 
 @dataclass(frozen=True)
-class Model:
-    """A fitted network between the values of a codec and its logits.
+class FrozenNetwork:
+    """A network that stays as it is, ready to be asked by a search.
 
     Attributes
     ----------
     module : torch.nn.Module
         In double precision where the device has it, so that the order and number of
         rows in a call do not show in the answers.
-    codec : TabularEncoder or PipelineCodec
-        ``embed(values) -> codes``, ``values(codes) -> values``, ``variables_``.
     """
 
-    module: torch.nn.Module
-    codec: object
+    module: nn.Module
 
     @classmethod
-    def of(cls, module, codec):
-        """Copy a module for searching."""
+    def of(cls, module: nn.Module) -> "FrozenNetwork":
+        """Copy a module; the copy of a plain stack is kept until its weights change."""
+        kept = _COPIES.get(module)
+        if kept is not None and kept._is_of(module):
+            return kept
         parameter = next(module.parameters())
         with torch.inference_mode(False):  # the search may ask for gradients
-            module = deepcopy(module).eval().requires_grad_(False)
+            copy = deepcopy(module).eval().requires_grad_(False)
             if parameter.device.type != "mps":
-                module = module.double()
-        return cls(module, codec)
+                copy = copy.double()
+        made = cls(copy)
+        # What any other module does may depend on more than its weights.
+        if not made.ask.has_modes:
+            _COPIES[module] = made
+        return made
 
-    def tensor(self, array):
-        """Tensor of the module's type and device."""
-        return torch.as_tensor(array).to(self._like)
+    def __getstate__(self) -> dict[str, nn.Module]:
+        """Leave behind what is made of the module."""
+        return {"module": self.module}
+
+    def _is_of(self, module: nn.Module) -> bool:
+        """Whether a plain stack would be copied to this one."""
+        return repr(module) == repr(self.module) and all(
+            own.device == other.device and torch.equal(own, other.to(own.dtype))
+            for own, other in zip(
+                self.module.parameters(), module.parameters(), strict=True
+            )
+        )
 
     @cached_property
-    def _like(self):
+    def like(self) -> Tensor:
+        """A tensor of the module's type and device."""
         return next(self.module.parameters())
 
     @cached_property
-    def _ask(self):
+    def ask(self) -> Ask:
+        """The network and its way back, see `logits_and_back`."""
         return logits_and_back(self.module)
 
-    def logits_of(self, codes):
-        """Logits of codes, shape (n, K), in blocks of bounded memory."""
+    def tensor(self, array: object) -> Tensor:
+        """Tensor of the module's type and device."""
+        return torch.as_tensor(array).to(self.like)
+
+    def logits(self, codes: object) -> Tensor:  # (n, d) -> (n, K)
+        """Logits of codes, in blocks of bounded memory, on the CPU."""
         with torch.no_grad():
-            blocks = torch.as_tensor(codes).split(FORWARD_ROWS)
+            blocks = torch.split(torch.as_tensor(codes), FORWARD_ROWS)
             logits = [self._forward(self.tensor(block)).cpu() for block in blocks]
-        return torch.cat(logits).double().numpy()
+        return torch.cat(logits).double()
 
-    def _forward(self, x):
+    def _forward(self, x: Tensor) -> Tensor:
         # A stack of plain layers is asked without the calls of a module around each.
-        return self.module(x) if self._ask.has_modes else self._ask(x)[0]
+        if not self.ask.has_modes:
+            return self.ask(x)[0]
+        logits: Tensor = self.module(x)
+        return logits
 
-    def probabilities(self, codes):
-        """Class probabilities of codes, shape (n, K)."""
-        return torch.from_numpy(self.logits_of(codes)).softmax(1).numpy()
+    def probabilities(self, codes: object) -> Tensor:  # (n, K)
+        """Class probabilities of codes, on the CPU."""
+        return self.logits(codes).softmax(1)
 
-    def split(self):
+    def split(self) -> tuple[nn.Linear | None, nn.Module]:
         """Split off the first layer, where it is linear; (None, module) else."""
         first, *rest = layers_of(self.module)
-        if type(first) is torch.nn.Linear:
-            return first, torch.nn.Sequential(*rest)
+        if type(first) is nn.Linear:
+            return first, nn.Sequential(*rest)
         return None, self.module
+
+
+# The copies of networks that are alive.
+_COPIES: WeakKeyDictionary[nn.Module, FrozenNetwork] = WeakKeyDictionary()

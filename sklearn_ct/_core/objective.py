@@ -34,12 +34,12 @@ class Chunk(NamedTuple):
         The class, one-hot, of the energy, and the weights of it and its square.
     """
 
-    rows: Tensor
-    label: Tensor
-    weight: Tensor
-    target: Tensor
-    linear: Tensor
-    square: Tensor
+    rows: Tensor  # (r, d)
+    label: Tensor  # (r, K)
+    weight: Tensor  # (r, 1)
+    target: Tensor  # (r, K)
+    linear: Tensor  # (r, 1)
+    square: Tensor  # (r, 1)
 
 
 @dataclass(frozen=True)
@@ -64,10 +64,10 @@ class Bank:
         sizes = [len(part) for part in batch.target.tensor_split(n_batches)]
         each = batch.real.new_tensor(sizes)
         # A mean over the searches of a chunk.
-        mean = (1 / each).repeat_interleave(each.long()).unsqueeze(1)
+        mean = (1 / each).repeat_interleave(each.long()).unsqueeze(1)  # (m, 1)
         own = mean * batch.weight.unsqueeze(1)
         classes = torch.eye(self.n_classes).to(batch.real)
-        label, target = classes[batch.label], classes[batch.target]
+        label, target = classes[batch.label], classes[batch.target]  # (m, K)
         share = batch.share.unsqueeze(1)
         soft = share * label + (1 - share) * target
         none, free = torch.zeros_like(label), torch.zeros_like(mean)
@@ -137,10 +137,10 @@ class Objective(NamedTuple):
     ``clf`` and ``adv`` are the unweighted losses of the rows of the mini-batch.
     """
 
-    loss: Tensor
-    clf: Tensor
-    adv: Tensor
-    slope: Tensor
+    loss: Tensor  # ()
+    clf: Tensor  # ()
+    adv: Tensor  # ()
+    slope: Tensor  # as the logits
 
 
 def objective(

@@ -76,17 +76,20 @@ class Simplices:
         C. Michelot, "A finite algorithm for finding the projection of a point onto
         the canonical simplex of R^n", JOTA 50, 1986.
         """
-        lowest, highest = (x * self._inside).aminmax()
+        lowest, highest = (x * self._indicator).aminmax()
+        # Not a number is far, too.
         if not bool((lowest >= -FAR) & (highest <= FAR)):
             x = self._nearer(x)
         if self._ceiling is not None:
             x = torch.minimum(x, self._ceiling)
-        kept = _above(old, 0.0, like=x)
+        kept = _above(old, 0.0, like=x)  # (n, d), 1 or 0
         count = self._thin @ kept.T  # (n_groups, n)
         shift = self._shift(x, kept, count)  # (n, d)
         keep = _above(x, shift, like=x)
         left = self._thin @ keep.T
-        if torch.equal(left, count) and not bool(((keep - kept) * self._inside).any()):
+        if torch.equal(left, count) and not bool(
+            ((keep - kept) * self._indicator).any()
+        ):
             return x - shift
         rows, part = None, x
         while True:
@@ -163,7 +166,7 @@ class Simplices:
         return [members.nonzero().squeeze(1) for members in self._member.T > 0]
 
     @cached_property
-    def _inside(self) -> Tensor:  # (d,)
+    def _indicator(self) -> Tensor:  # (d,)
         return self.inside.to(self.upper.dtype)
 
     @cached_property

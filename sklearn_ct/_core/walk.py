@@ -47,8 +47,8 @@ class Paths:
     z: Tensor  # (n, k)
 
     @classmethod
-    def start(cls, x: Tensor, encode: Map | None = None) -> "Paths":
-        """No step taken."""
+    def at(cls, x: Tensor, encode: Map | None = None) -> "Paths":  # (n, d)
+        """Set out: no step taken."""
         return cls(
             counterfactual=x,
             nascent=x,
@@ -159,7 +159,7 @@ def walk(
     P. Altmeyer et al., arXiv:2601.16205, section 3.
     """
     _keep_freed_memory()
-    begin = Paths.start(x, spec.encode) if start is None else start
+    begin = Paths.at(x, spec.encode) if start is None else start
     paths = Paths(*(value.clone() for value in vars(begin).values()))
     shared = _Shared(
         module=module,
@@ -171,7 +171,7 @@ def walk(
         goes_on=start is not None,
     )
     tau = torch.as_tensor(tau, dtype=x.dtype, device=x.device).expand(len(x))
-    walking = _Walk.begin(begin, x, target, tau, constraints.to(x).bind(x), shared)
+    walking = _Walk.of(begin, x, target, tau, constraints.to(x).bind(x), shared)
     # Asking whether rows are finished makes a GPU wait for the host.
     look_every = 1 if x.device.type == "cpu" else 4
     with _evaluating(module):
@@ -188,7 +188,7 @@ def walk(
             if step > spec.max_iter:
                 break
             slope = walking.slope(logits, probability, step)
-            gradient = walking.gradient(state, back(slope))
+            gradient = walking.with_distance(state, back(slope))
             walking.move(back_to_z(gradient))
         walking.store(paths)
     return paths
@@ -254,10 +254,10 @@ class _Walk:
     target: Tensor  # (n,)
     tau: Tensor  # (n,)
     resting: Tensor | None = None  # places of the mature rows, on the CPU
-    one_hot: Tensor | None = None  # (n, K), made when first asked for
+    _wanted: Tensor | None = None  # (n, K), made when first asked for
 
     @classmethod
-    def begin(
+    def of(
         cls,
         begin: Paths,
         x: Tensor,  # (n, d)
@@ -289,7 +289,7 @@ class _Walk:
         tensors = {
             name: value.index_select(0, rows)
             for name, value in vars(self).items()
-            if name not in ("shared", "constraints", "resting", "one_hot")
+            if name not in ("shared", "constraints", "resting", "_wanted")
         }
         return _Walk(self.shared, self.constraints.take(rows), **tensors)
 
@@ -332,15 +332,15 @@ class _Walk:
         """Follow the nascent counterfactual along the segment to ``state``."""
         epsilon, rule = self.shared.epsilon, self.shared.spec.nascent
         if epsilon > 0 and rule is not None:
-            inside = (state - self.x).abs().amax(1) <= epsilon  # (n,)
+            within = (state - self.x).abs().amax(1) <= epsilon  # (n,)
             if rule == "last":
-                if bool(inside.any()):
-                    self.nascent = torch.where(inside.unsqueeze(1), state, self.nascent)
+                if bool(within.any()):
+                    self.nascent = torch.where(within.unsqueeze(1), state, self.nascent)
             else:
                 exit_ = _exit_point(self.x, self.previous, state, epsilon)
-                point = torch.where(inside.unsqueeze(1), state, exit_)
+                point = torch.where(within.unsqueeze(1), state, exit_)
                 self.nascent = torch.where(self.left.unsqueeze(1), self.nascent, point)
-                self.left = self.left | ~inside
+                self.left = self.left | ~within
         self.previous = state
 
     def reached(self, state: Tensor, probability: Tensor) -> Tensor:  # (n,)
@@ -362,9 +362,9 @@ class _Walk:
 
     def wanted(self, probability: Tensor) -> Tensor:  # (n, K)
         """One-hot targets, kept for as long as the rows are the same."""
-        if self.one_hot is None:
-            self.one_hot = one_hot(self.target, probability)
-        return self.one_hot
+        if self._wanted is None:
+            self._wanted = one_hot(self.target, probability)
+        return self._wanted
 
     def slope(self, logits: Tensor, probability: Tensor, step: int) -> Tensor:
         """Gradient of cross-entropy and penalty at the logits, (n, K)."""
@@ -378,7 +378,7 @@ class _Walk:
                 slope += spec.penalty_slope(logits, self.target, count)
         return slope
 
-    def gradient(self, state: Tensor, gradient: Tensor) -> Tensor:  # (n, d)
+    def with_distance(self, state: Tensor, gradient: Tensor) -> Tensor:  # (n, d)
         """Add the gradient of the distance to that of the other terms, in place."""
         lambda_cost, weights = self.shared.spec.lambda_cost, self.shared.cost_weights
         if not lambda_cost:

@@ -6,14 +6,16 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ct._compat import check_partial_fit_first_call
-from sklearn_ct._core.frozen import Model
-from sklearn_ct._estimator.fitting import call_generator, train
+from sklearn_ct._core.frozen import FrozenNetwork
+from sklearn_ct._estimator.explaining import subject_of
+from sklearn_ct._estimator.fitting import train
 from sklearn_ct._estimator.parameters import PARAMETERS
 from sklearn_ct._estimator.pretrained import parameters_from
 from sklearn_ct._estimator.validation import check_X, kept_on_failure
 from sklearn_ct._recourse.call import explain_table
+from sklearn_ct._recourse.options import ExplainOptions
 from sklearn_ct._tables.containers import is_polars, to_polars
-from sklearn_ct._training.net import NeuralNet
+from sklearn_ct._training.adopt import NeuralNet
 from sklearn_ct.generators import GENERATORS
 
 
@@ -407,7 +409,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         ndarray of shape (n_samples, n_classes)
         """
         codes = self.encode(X)
-        return self._model().probabilities(codes)
+        return FrozenNetwork.of(self.net_.module_).probabilities(codes).numpy()
 
     def predict(self, X):
         """Class labels.
@@ -425,10 +427,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
 
     def _logits(self, X):
         codes = self.encode(X)
-        return self._model().logits_of(codes)
-
-    def _model(self):
-        return Model.of(self.net_.module_, self.encoder_)
+        return FrozenNetwork.of(self.net_.module_).logits(codes).numpy()
 
     # -- explanation ------------------------------------------------------------
 
@@ -508,22 +507,14 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
             On unknown columns, labels or categories and on contradictory constraints.
         """
         check_is_fitted(self)
-        table = check_X(self, X, reset=False)
-        model = self._model()
-        result = explain_table(
-            table,
-            model=model,
-            predict_proba=lambda X: model.probabilities(self.encoder_.transform(X)),
-            classes=self.classes_,
-            rules=self.rules_,
-            references=self.references_,
-            generator=call_generator(self, generator),
+        options = ExplainOptions(
             target=target,
             mutability=mutability,
             domain=domain,
             n_counterfactuals=n_counterfactuals,
             max_changes=max_changes,
-            tau=self.tau if tau is None else tau,
+            tau=tau,
+            generator=generator,
             feature_costs=feature_costs,
             effort=effort,
             project=project,
@@ -533,6 +524,8 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
             n_jobs=n_jobs,
             verbose=verbose,
         )
+        table = check_X(self, X, reset=False)
+        result = explain_table(table, subject_of(self), options)
         if is_polars(X):
             return result.map_tables(lambda table: to_polars(table, X))
         return result

@@ -29,13 +29,9 @@ from sklearn_ct._recourse.references import References
 from sklearn_ct._rules.rules import Rules
 from sklearn_ct._tables.containers import take_rows
 from sklearn_ct._tables.encoder import TabularEncoder
-from sklearn_ct._training.net import (
-    CounterfactualNet,
-    NeuralNet,
-    Progress,
-    early_stopping,
-    module_of,
-)
+from sklearn_ct._training.adopt import NeuralNet, module_of
+from sklearn_ct._training.callbacks import Progress, early_stopping
+from sklearn_ct._training.net import CounterfactualNet
 from sklearn_ct.generators import GENERATORS
 
 # Real rows of each class kept in the fitted object: answers fall back on them, and
@@ -230,19 +226,6 @@ def make_generator(generator):
     if isinstance(generator, str):
         return GENERATORS[generator]()
     return deepcopy(generator)
-
-
-def call_generator(estimator, generator):
-    """Fit the generator of a call of explain to the rows kept; None: that of fit."""
-    if generator is None:
-        return estimator.net_.generator
-    generator = make_generator(generator)
-    real = np.vstack([real.codes for real in estimator.references_.values()])
-    like = next(estimator.net_.module_.parameters())
-    with one_thread():
-        return generator.fit(
-            torch.as_tensor(real).to(like), constraints=estimator.net_.constraints
-        )
 
 
 def kept_references(encoder, rows, seed, before):

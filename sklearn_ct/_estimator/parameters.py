@@ -8,7 +8,7 @@ import torch
 from sklearn_ct._compat import Interval, RealNotInt, StrOptions
 from sklearn_ct._core.network import ACTIVATIONS
 from sklearn_ct._estimator.pretrained import Pretrained
-from sklearn_ct._training.net import NeuralNet
+from sklearn_ct._training.adopt import NeuralNet
 from sklearn_ct.generators import GENERATORS
 from sklearn_ct.generators._base import BaseGenerator
 from sklearn_ct.losses import Weights

@@ -17,7 +17,7 @@ from sklearn_ct._core.network import ACTIVATIONS
 from sklearn_ct._tables.containers import column_names
 from sklearn_ct._tables.encoder import TabularEncoder
 from sklearn_ct._tables.feature import cut
-from sklearn_ct._training.net import NeuralNet, module_of
+from sklearn_ct._training.adopt import NeuralNet, module_of
 
 # Rows on which it is checked that the inputs are an affine function of the codes.
 N_CHECKED = 1000

@@ -1,20 +1,20 @@
 """`explain` through Pipelines and search objects, back to their input columns."""
 
-from inspect import signature
+from dataclasses import fields
 
 import numpy as np
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_ct._core.frozen import Model
 from sklearn_ct._estimator.classifier import CounterfactualTrainedClassifier
-from sklearn_ct._estimator.fitting import call_generator
+from sklearn_ct._estimator.explaining import subject_of
 from sklearn_ct._pipeline.calibration import Calibration, calibrated_part
 from sklearn_ct._pipeline.codec import PipelineCodec
 from sklearn_ct._pipeline.invert import type_name
 from sklearn_ct._pipeline.threshold import THRESHOLDED, Cutoff
 from sklearn_ct._recourse.call import explain_table
+from sklearn_ct._recourse.options import ExplainOptions
 from sklearn_ct._tables.containers import (
     dense,
     from_polars,
@@ -102,13 +102,11 @@ def _explain(steps, last, predict_proba, X, target, options):
     """Explain the rows of a classifier and the steps in front of it."""
     if not steps:
         return last.explain(X, target, **options)
-    # The same arguments, defaults and errors as the method.
-    bound = signature(CounterfactualTrainedClassifier.explain).bind(
-        last, X, target, **options
-    )
-    bound.apply_defaults()
-    arguments = dict(bound.arguments)
-    del arguments["self"], arguments["X"]
+    if unknown := options.keys() - {field.name for field in fields(ExplainOptions)}:
+        raise TypeError(
+            f"explain() got an unexpected keyword argument {sorted(unknown)[0]!r}"
+        )
+    options = ExplainOptions(target=target, **options)
     table = from_polars(X) if is_polars(X) else dense(X)
     table = table if is_frame(table) else np.asarray(table)
     if table.ndim != 2:
@@ -116,19 +114,8 @@ def _explain(steps, last, predict_proba, X, target, options):
     if len(table):
         predict_proba(table[:1])  # the pipeline's own checks of its input
     codec = PipelineCodec(steps, last, table)
-    if arguments["tau"] is None:
-        arguments["tau"] = last.tau
-    generator = arguments.pop("generator")
-    result = explain_table(
-        table,
-        model=Model.of(last.net_.module_, codec),
-        predict_proba=predict_proba,
-        classes=last.classes_,
-        rules=codec.rules,
-        references=codec.references,
-        generator=call_generator(last, generator),
-        **arguments,
-    )
+    subject = subject_of(last, codec=codec, predict_proba=predict_proba)
+    result = explain_table(table, subject, options)
     if is_polars(X):
         return result.map_tables(lambda table: to_polars(table, X))
     return result

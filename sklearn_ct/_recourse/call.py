@@ -1,6 +1,6 @@
 """One call of `explain`: targets, rules, rows in blocks, answers written back."""
 
-from numbers import Integral, Real
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -10,9 +10,11 @@ from sklearn.utils import check_random_state
 from tqdm.auto import tqdm
 
 from sklearn_ct._core.torch_state import one_thread, seeded
-from sklearn_ct._recourse.find import Options, cost_parts, find
+from sklearn_ct._recourse.find import find
 from sklearn_ct._recourse.robustness import invalidation_rate
+from sklearn_ct._recourse.task import Request, cost_parts
 from sklearn_ct._result.counterfactuals import Counterfactuals
+from sklearn_ct._result.status import Status
 from sklearn_ct._rules.bounds import Bounds
 from sklearn_ct._rules.derived import Link
 from sklearn_ct._rules.rules import Rules
@@ -21,140 +23,120 @@ from sklearn_ct._tables.containers import take_rows
 BLOCK = 2000
 
 
-def explain_table(
-    X,
-    *,
-    model,
-    predict_proba,
-    classes,
-    rules,
-    references,
-    generator,
-    target,
-    mutability,
-    domain,
-    n_counterfactuals,
-    max_changes,
-    tau,
-    feature_costs,
-    effort,
-    project,
-    margin,
-    noise,
-    random_state,
-    n_jobs,
-    verbose,
-):
+@dataclass
+class Found:
+    """Answers of rows of a call, ``k`` for each.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n, k, n_variables)
+    status, reason : ndarray of shape (n, k)
+    """
+
+    values: np.ndarray
+    status: np.ndarray
+    reason: np.ndarray
+
+
+def explain_table(X, subject, options):
     """Answer the rows of a table.
 
     Parameters
     ----------
     X : DataFrame or ndarray of shape (n, n_features)
         Validated.
-    model : Model
-        Network and codec.
-    predict_proba : callable
-        ``table -> (n, n_classes)``, what users would call; it has the last word.
-    classes : ndarray of shape (n_classes,)
-        Class labels.
-    rules : Rules
-        Of the classifier.
-    references : dict
-        Of `References`: real rows of each class index.
-    **options
-        As in `CounterfactualTrainedClassifier.explain`.
+    subject : Subject
+    options : ExplainOptions
 
     Returns
     -------
     Counterfactuals
     """
-    codec = model.codec
-    n = len(X)
-    _check_options(n_counterfactuals, max_changes, tau, effort, project, margin, noise)
-    call = Rules.parse(codec, mutability, domain, n_rows=n)
-    rules = rules.narrow(call, codec)
-    factual = codec.read(X)
-    before = _predict(predict_proba, X, classes)
-    target = _targets(target, classes, before)
-    options = Options(
-        generator=generator,
-        tau=tau,
-        effort=effort,
-        max_changes=max_changes,
-        cost=_costs(feature_costs, codec),
-        margin=float(margin),
-        link=None if project is None else Link(project, codec, rules, X, factual),
+    codec, n = subject.codec, len(X)
+    rules = subject.rules.narrow(
+        Rules.parse(codec, options.mutability, options.domain, n_rows=n), codec
     )
+    factual = codec.read(X)
+    before = _predict(subject, X)
+    target = _targets(options.target, subject.classes, before)
+    link = None
+    if options.project is not None:
+        link = Link(options.project, codec, rules, X, factual)
+    request = Request(
+        generator=subject.generator(options.generator),
+        tau=subject.tau if options.tau is None else options.tau,
+        effort=options.effort,
+        max_changes=options.max_changes,
+        cost=options.costs(codec),
+        margin=float(options.margin),
+        link=link,
+    )
+    # Without a seed the caller's generator is left alone, too.
+    draw = check_random_state(
+        0 if options.random_state is None else options.random_state
+    )
+    seed = draw.randint(np.iinfo(np.int32).max)
     open_ = np.flatnonzero(before.argmax(axis=1) != target) if n else np.arange(0)
+    found = _answer_all(subject, rules, factual, target, request, options, open_, seed)
+    return _result(X, subject, factual, target, found, request, options.noise, seed)
+
+
+def _answer_all(subject, rules, factual, target, request, options, open_, seed):
+    """Answer the open rows in blocks, one or more for each process."""
+    n, k = len(factual), options.n_counterfactuals
     # Blocks bound the memory; every process gets as many, of the same size.
-    jobs = effective_n_jobs(n_jobs)
+    jobs = effective_n_jobs(options.n_jobs)
     n_blocks = jobs * -(-len(open_) // (jobs * BLOCK))
     blocks = [rows for rows in np.array_split(open_, n_blocks or 1) if len(rows)]
-    # Without a seed the caller's generator is left alone, too.
-    draw = check_random_state(0 if random_state is None else random_state)
-    seed = draw.randint(np.iinfo(np.int32).max)
     # Not every backend hands the blocks on one by one, which moves the progress bar.
     backend, _ = get_active_backend()
     return_as = "generator" if backend.supports_return_generator else "list"
-    answered = Parallel(n_jobs=n_jobs, return_as=return_as)(
+    answered = Parallel(n_jobs=options.n_jobs, return_as=return_as)(
         delayed(_answer)(
-            model,
-            Bounds.of(rules.take(rows), codec, factual[rows]),
+            subject.for_search(),
+            Bounds.of(rules.take(rows), subject.codec, factual[rows]),
             target[rows],
-            options,
-            references,
+            request,
             rows,
-            n_counterfactuals,
+            k,
             seed,
         )
         for rows in blocks
     )
-    k = n_counterfactuals
-    values = np.repeat(factual[:, None], k, axis=1)
-    status = np.full((n, k), "already", dtype=object)
-    reason = np.full((n, k), "", dtype=object)
-    with tqdm(total=n, desc="explaining", unit="row", disable=not verbose) as bar:
-        bar.update(n - len(open_))
-        for rows, (new, statuses, reasons) in zip(blocks, answered, strict=True):
-            values[rows], status[rows], reason[rows] = new, statuses, reasons
-            bar.update(len(rows))
-    query = np.repeat(np.arange(n), k)
-    return _result(
-        X,
-        model,
-        predict_proba,
-        classes,
-        references,
-        options,
-        query,
-        target[query],
-        factual[query],
-        values.reshape(n * k, values.shape[-1]),
-        status.ravel(),
-        reason.ravel(),
-        noise,
-        seed,
+    found = Found(
+        values=np.repeat(factual[:, None], k, axis=1),
+        status=np.full((n, k), Status.ALREADY, dtype=object),
+        reason=np.full((n, k), "", dtype=object),
     )
+    bar = tqdm(total=n, desc="explaining", unit="row", disable=not options.verbose)
+    with bar:
+        bar.update(n - len(open_))
+        for rows, block in zip(blocks, answered, strict=True):
+            found.values[rows] = block.values
+            found.status[rows], found.reason[rows] = block.status, block.reason
+            bar.update(len(rows))
+    return found
 
 
-def _answer(model, bounds, target, options, references, rows, k, seed):
+def _answer(subject, bounds, target, request, rows, k, seed):
     """Find the ``k`` answers of a block of rows, cheapest first."""
+    codec = subject.codec
     with one_thread(), seeded(seed):
-        answers = [find(model, bounds, target, options, references, rows)]
-        home = model.codec.embed(bounds.factual)
+        answers = [find(subject, bounds, target, request, rows)]
+        home = codec.embed(bounds.factual)
 
         def parts(answers):
-            codes = model.codec.embed(answers.values)
-            return cost_parts(model.codec, codes, home, options)
+            codes = codec.embed(answers.values)
+            return cost_parts(codec, codes, home, request.cost)
 
         closed = np.zeros(bounds.factual.shape, dtype=bool)
         for _ in range(1, k):
             # Another answer must do without the costliest change of each one so far.
             changed = (answers[-1].values != bounds.factual) & ~bounds.must
             closed |= _costliest(parts(answers[-1]), changed)
-            narrower = bounds.freeze(closed)
-            other = find(model, narrower, target, options, references, rows)
-            none = (other.status == "infeasible") & (answers[0].status != "infeasible")
+            other = find(subject, bounds.freeze(closed), target, request, rows)
+            none = other.status == Status.INFEASIBLE
+            none &= answers[0].status != Status.INFEASIBLE
             other.reason[none] = (
                 "no further answer without the changes of the others was found"
             )
@@ -164,9 +146,9 @@ def _answer(model, bounds, target, options, references, rows, k, seed):
     reason = np.stack([a.reason for a in answers], axis=1)
     cost = np.stack([parts(a).sum(axis=1) for a in answers], axis=1)
     order = np.argsort(
-        np.where(status == "infeasible", np.inf, cost), axis=1, kind="stable"
+        np.where(status == Status.INFEASIBLE, np.inf, cost), axis=1, kind="stable"
     )
-    return (
+    return Found(
         np.take_along_axis(values, order[:, :, None], axis=1),
         np.take_along_axis(status, order, axis=1),
         np.take_along_axis(reason, order, axis=1),
@@ -181,43 +163,35 @@ def _costliest(parts, changed):
     return chosen & changed
 
 
-def _result(
-    X,
-    model,
-    predict_proba,
-    classes,
-    references,
-    options,
-    query,
-    target,
-    factual,
-    values,
-    status,
-    reason,
-    noise,
-    seed,
-):
-    codec = model.codec
+def _result(X, subject, factual, target, found, request, noise, seed):
+    """Write the answers back to tables, which what users would call judges."""
+    codec, k = subject.codec, found.status.shape[1]
+    query = np.repeat(np.arange(len(factual)), k)
+    factual, target = factual[query], target[query]
+    values = found.values.reshape(len(query), -1)
+    # Plain words for users.
+    status = found.status.ravel().astype(str).astype(object)
+    reason = found.reason.ravel()
     table = codec.write(values, X, query, factual)
-    after = _predict(predict_proba, table, classes)
-    # What users would call has the last word.
-    failed = (after.argmax(axis=1) != target) & (status != "infeasible")
+    after = _predict(subject, table)
+    failed = (after.argmax(axis=1) != target) & (status != Status.INFEASIBLE)
     if failed.any():
-        values, status, reason = values.copy(), status.copy(), reason.copy()
+        values, reason = values.copy(), reason.copy()
         values[failed] = factual[failed]
-        status[failed] = "infeasible"
+        status[failed] = str(Status.INFEASIBLE)
         reason[failed] = "the answer found is not predicted as the target"
         table = codec.write(values, X, query, factual)
-        after = _predict(predict_proba, table, classes)
+        after = _predict(subject, table)
     codes = codec.embed(values)
-    valid = status != "infeasible"
+    valid = status != Status.INFEASIBLE
     rate = None
     if noise is not None:
         rate = np.full(len(valid), np.nan)
         with one_thread():
             rate[valid] = invalidation_rate(
-                model, codes[valid], target[valid], noise, seed
+                subject, codes[valid], target[valid], noise, seed
             )
+    classes, references = subject.classes, subject.references
     return Counterfactuals(
         factuals=codec.write(factual, X, query, factual),
         counterfactuals=table,
@@ -226,7 +200,7 @@ def _result(
         status=status,
         reason=reason,
         probability=after[np.arange(len(target)), target],
-        cost=_costs_of(codec, codes, factual, options),
+        cost=_costs_of(codec, codes, factual, request.cost),
         diversity=_diversity(codes, valid, query),
         invalidation_rate=rate,
         _features=[(v.name, v.columns) for v in codec.variables_],
@@ -236,22 +210,22 @@ def _result(
     )
 
 
-def _predict(predict_proba, table, classes):
+def _predict(subject, table):
     """Class probabilities of a table, in blocks of bounded memory."""
     parts = [
-        predict_proba(take_rows(table, slice(start, start + BLOCK)))
+        subject.predict_proba(take_rows(table, slice(start, start + BLOCK)))
         for start in range(0, len(table), BLOCK)
     ]
-    return np.concatenate(parts) if parts else np.empty((0, len(classes)))
+    return np.concatenate(parts) if parts else np.empty((0, len(subject.classes)))
 
 
-def _costs_of(codec, codes, factual, options):
+def _costs_of(codec, codes, factual, weights):
     """Cost of each answer, (m,), in blocks of bounded memory."""
     cost = np.empty(len(codes))
     for start in range(0, len(codes), BLOCK):
         part = slice(start, start + BLOCK)
         home = codec.embed(factual[part])
-        cost[part] = cost_parts(codec, codes[part], home, options).sum(axis=1)
+        cost[part] = cost_parts(codec, codes[part], home, weights).sum(axis=1)
     return cost
 
 
@@ -293,72 +267,3 @@ def _targets(target, classes, probability):
             f"Classes: {classes.tolist()[:5]}."
         )
     return place
-
-
-def _costs(feature_costs, codec):
-    costs, given = np.ones(len(codec.variables_)), {}
-    if feature_costs is not None and not isinstance(feature_costs, dict):
-        raise ValueError(
-            "The 'feature_costs' parameter of explain must be None or a dict "
-            f"{{column: weight}}. Got {feature_costs!r} instead."
-        )
-    for column, weight in (feature_costs or {}).items():
-        if not isinstance(weight, Real) or not weight >= 0 or np.isinf(weight):
-            raise ValueError(
-                f"The 'feature_costs' of column {column!r} must be a finite number, "
-                f"zero or greater. Got {weight!r} instead."
-            )
-        block = isinstance(column, tuple) and column not in codec.names_
-        for part in column if block else (column,):
-            try:
-                j = codec.variable_of(part)
-            except ValueError as error:
-                raise ValueError(f"In the 'feature_costs' parameter: {error}") from None
-            if given.setdefault(j, weight) != weight:
-                raise ValueError(
-                    f"The 'feature_costs' of column {part!r} is {weight!r}, and that "
-                    f"of its one-hot block {given[j]!r}: a block has one weight."
-                )
-            costs[j] = weight
-    return costs
-
-
-def _check_options(n_counterfactuals, max_changes, tau, effort, project, margin, noise):
-    def whole(value):
-        return isinstance(value, Integral) and not isinstance(value, bool)
-
-    if not whole(n_counterfactuals) or n_counterfactuals < 1:
-        raise ValueError(
-            "The 'n_counterfactuals' parameter of explain must be an int of at least "
-            f"1. Got {n_counterfactuals!r} instead."
-        )
-    if max_changes is not None and (not whole(max_changes) or max_changes < 1):
-        raise ValueError(
-            "The 'max_changes' parameter of explain must be None or an int of at "
-            f"least 1. Got {max_changes!r} instead."
-        )
-    if not isinstance(tau, Real) or not 0 < tau < 1:
-        raise ValueError(
-            "The 'tau' parameter of explain must be a float in the range (0, 1). "
-            f"Got {tau!r} instead."
-        )
-    if effort not in ("full", "walk"):
-        raise ValueError(
-            "The 'effort' parameter of explain must be 'full' or 'walk'. "
-            f"Got {effort!r} instead."
-        )
-    if project is not None and not callable(project):
-        raise ValueError(
-            "The 'project' parameter of explain must be None or a function of a table. "
-            f"Got {project!r} instead."
-        )
-    if not isinstance(margin, Real) or not 0 <= margin < np.inf:
-        raise ValueError(
-            "The 'margin' parameter of explain must be a finite number, zero or "
-            f"greater. Got {margin!r} instead."
-        )
-    if noise is not None and (not isinstance(noise, Real) or not 0 < noise < np.inf):
-        raise ValueError(
-            "The 'noise' parameter of explain must be None or a finite number greater "
-            f"than zero. Got {noise!r} instead."
-        )

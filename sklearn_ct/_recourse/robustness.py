@@ -6,12 +6,12 @@ DRAWS = 256
 BLOCK = 40_000  # noisy copies at a time, for bounded memory
 
 
-def invalidation_rate(model, codes, target, noise, seed):
+def invalidation_rate(subject, codes, target, noise, seed):
     """Share of noisy copies of each answer that are not predicted as its target.
 
     Parameters
     ----------
-    model : Model
+    subject : Subject
     codes : ndarray of shape (n, d)
         Of the answers.
     target : ndarray of shape (n,)
@@ -38,7 +38,7 @@ def invalidation_rate(model, codes, target, noise, seed):
     M. Pawelczyk et al., "Probabilistically robust recourse: navigating the trade-offs
     between costs and robustness in algorithmic recourse", ICLR 2023, arXiv:2203.06768.
     """
-    numbers = model.codec.groups_ < 0
+    numbers = subject.codec.groups_ < 0
     half = np.random.default_rng(seed).standard_normal((DRAWS // 2, codes.shape[1]))
     draws = np.vstack([half, -half]) * (noise * numbers)
     rate = np.empty(len(codes))
@@ -46,7 +46,7 @@ def invalidation_rate(model, codes, target, noise, seed):
     for start in range(0, len(codes), step):
         part = slice(start, start + step)
         copies = codes[part, None] + draws
-        best = model.logits_of(copies.reshape(-1, codes.shape[1])).argmax(axis=1)
+        best = subject.logits(copies.reshape(-1, codes.shape[1])).argmax(axis=1)
         lost = best.reshape(-1, DRAWS) != target[part, None]
         rate[part] = lost.mean(axis=1)
     return rate

@@ -42,7 +42,7 @@ class Epoch(Batches):
         if self.net.searching and any(self.net.weights_of_searches):
             weights = self.net.weights_of_searches
             bank = Bank(self.net.generate(self.X, self.y), weights, n_classes)
-            self.net.bank_, chunks = bank, bank.chunks(len(self))
+            self.net.run_.bank, chunks = bank, bank.chunks(len(self))
         order = torch.randperm(len(self.X), generator=self.net.draw_).to(self.X.device)
         rows = order.split(self.sizes)
         labels = self.y[order].split(self.sizes)

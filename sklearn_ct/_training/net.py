@@ -3,30 +3,19 @@
 import math
 import time
 import warnings
-from copy import deepcopy
+from dataclasses import dataclass, field
 
 import torch
-from skorch import NeuralNet, NeuralNetClassifier
-from skorch.callbacks import Callback, EarlyStopping
+from skorch import NeuralNetClassifier
 from skorch.dataset import Dataset
 from skorch.helper import predefined_split
-from skorch.utils import noop
-from tqdm.auto import tqdm
 
-from sklearn_ct._core.backprop import logits_and_back, signed_step
-from sklearn_ct._core.bank import generate, swap_frozen
-from sklearn_ct._core.network import LogProbability, TwoLogits
-from sklearn_ct._core.objective import input_sparsity, objective
+from sklearn_ct._core.backprop import Ask, logits_and_back, signed_step
+from sklearn_ct._core.bank import Searches, generate, swap_frozen
+from sklearn_ct._core.objective import Bank, input_sparsity, objective
 from sklearn_ct._core.torch_state import threads
 from sklearn_ct._training.batches import Batches, Epoch
 from sklearn_ct.losses import Terms, Weights
-
-__all__ = [
-    "CounterfactualNet",
-    "NeuralNet",
-    "NonFiniteLossWarning",
-    "module_of",
-]
 
 CONVENTIONAL = Weights(0.0, 0.0, 0.0)
 # Multiplications of a pass over a mini-batch from which on more threads are faster.
@@ -35,6 +24,41 @@ LARGE_PASS = 3e7
 
 class NonFiniteLossWarning(UserWarning):
     """A mini-batch with a loss that is not finite was left out of the training."""
+
+
+@dataclass
+class Run:
+    """What a training keeps while it runs; nothing of the rows outlives it.
+
+    Attributes
+    ----------
+    epochs : int
+        How many it is to take.
+    sample_weight : Tensor of shape (n,) or None
+        Of the training rows.
+    interrupted : bool
+        Whether it has not come to an end of its own, so far.
+    searches : Searches or None
+        Of the last epoch, for the next one to go on with.
+    bank : Bank or None
+        The epoch's counterfactuals.
+    own : list of Tensor
+        Three for each mini-batch of the epoch: the losses of its rows, as they are and
+        attacked, and the sparsity.
+    logits : list of Tensor of shape (r, K)
+        Of the counterfactuals of each mini-batch of the epoch.
+    ask : Ask or None
+        The network, for the epoch.
+    """
+
+    epochs: int = 0
+    sample_weight: torch.Tensor | None = None
+    interrupted: bool = True
+    searches: Searches | None = None
+    bank: Bank | None = None
+    own: list[torch.Tensor] = field(default_factory=list)
+    logits: list[torch.Tensor] = field(default_factory=list)
+    ask: Ask | None = None
 
 
 class CounterfactualNet(NeuralNetClassifier):
@@ -130,26 +154,24 @@ class CounterfactualNet(NeuralNetClassifier):
         """
         if not self.initialized_:
             self.initialize()
-        self.sample_weight_ = sample_weight
-        self.epochs_ = self.max_epochs if epochs is None else epochs
+        epochs = self.max_epochs if epochs is None else epochs
+        self.run_ = Run(epochs, sample_weight)
         self.train_split = (
             None if validation is None else predefined_split(Dataset(*validation))
         )
-        self.interrupted_ = True
         with threads(threads_for(self.module_, self.batch_size)):
-            self.partial_fit(Dataset(X, y), None, epochs=self.epochs_)
-        if self.interrupted_:  # skorch takes what there is for the result
+            self.partial_fit(Dataset(X, y), None, epochs=epochs)
+        if self.run_.interrupted:  # skorch takes what there is for the result
             raise KeyboardInterrupt
         # Nothing of the rows stays with the net.
-        self.bank_ = self.searches_ = self.sample_weight_ = self.train_split = None
-        self.own_, self.logits_, self.ask_ = [], [], None
+        self.run_, self.train_split = Run(), None
         return self
 
     def initialize(self):
         """Initialise module, optimiser and callbacks, and seed the draws."""
         super().initialize()
         self.draw_ = torch.Generator().manual_seed(self.seed)
-        self.bank_ = self.searches_ = self.sample_weight_ = None
+        self.run_ = Run()
         return self
 
     def get_iterator(self, dataset, training=False):
@@ -160,13 +182,13 @@ class CounterfactualNet(NeuralNetClassifier):
         if y is not None and torch.is_tensor(y):
             y = y.to(self.device)
         if training:
-            return Epoch(self, X, y, self.sample_weight_)
+            return Epoch(self, X, y, self.run_.sample_weight)
         return Batches(X, y, max(self.batch_size, 10_000))
 
     def fit_loop(self, *args, **kwargs):
         """Train, and note whether it came to its end."""
         super().fit_loop(*args, **kwargs)
-        self.interrupted_ = False
+        self.run_.interrupted = False
         return self
 
     def notify(self, method_name, **cb_kwargs):
@@ -177,7 +199,7 @@ class CounterfactualNet(NeuralNetClassifier):
         try:
             super().notify(method_name, **cb_kwargs)
         except KeyboardInterrupt:
-            self.interrupted_ = False
+            self.run_.interrupted = False
             raise
 
     def train_step_single(self, batch, **fit_params):
@@ -199,10 +221,10 @@ class CounterfactualNet(NeuralNetClassifier):
             if counterfactual and self.weights.sparse:
                 sparse = input_sparsity(self.module_, self.weights.sparse)
                 loss = loss + self.weights.sparse * sparse
-            self.own_ += clf, attacked, sparse
-            self.logits_.append(searched)
+            self.run_.own += clf, attacked, sparse
+            self.run_.logits.append(searched)
         else:
-            self.logits_.append(torch.full_like(searched, torch.nan))
+            self.run_.logits.append(torch.full_like(searched, torch.nan))
             warnings.warn(
                 f"The loss of a mini-batch in epoch {len(self.history)} is not "
                 "finite; its step is skipped. A smaller lambda_div or lr, or a larger "
@@ -232,7 +254,7 @@ class CounterfactualNet(NeuralNetClassifier):
         """Logits of a mini-batch and of the counterfactuals that go with it."""
         if not self.module_.training:
             self._set_training(True)
-        if not self.ask_.has_modes:
+        if not self.run_.ask.has_modes:
             return self.module_(torch.cat([X, *others]))
         logits = [self.module_(X)]
         if others:
@@ -242,9 +264,9 @@ class CounterfactualNet(NeuralNetClassifier):
         return torch.cat(logits)
 
     def _attack(self, X, y):
-        if self.ask_.has_modes:
+        if self.run_.ask.has_modes:
             self.module_.eval()
-        nascent = signed_step(self.ask_, X, y, self.epsilon)
+        nascent = signed_step(self.run_.ask, X, y, self.epsilon)
         return swap_frozen(
             nascent, X, self.constraints, self.swap_immutable, self.draw_
         )
@@ -252,20 +274,21 @@ class CounterfactualNet(NeuralNetClassifier):
     def on_epoch_begin(self, net, dataset_train=None, dataset_valid=None, **kwargs):
         """Start the epoch's record."""
         super().on_epoch_begin(net, dataset_train, dataset_valid, **kwargs)
-        self.bank_, self.own_, self.logits_ = None, [], []
-        self.ask_ = logits_and_back(self.network)
+        run = self.run_
+        run.bank, run.own, run.logits = None, [], []
+        run.ask = logits_and_back(self.network)
 
     def on_epoch_end(self, net, dataset_train=None, dataset_valid=None, **kwargs):
         """Record the mean of each term."""
         super().on_epoch_end(net, dataset_train, dataset_valid, **kwargs)
         terms = dict.fromkeys(
-            Terms._fields, torch.tensor(0.0 if self.own_ else torch.nan)
+            Terms._fields, torch.tensor(0.0 if self.run_.own else torch.nan)
         )
-        if self.own_:
-            own = torch.stack(self.own_).view(-1, 3).mean(0)
+        if self.run_.own:
+            own = torch.stack(self.run_.own).view(-1, 3).mean(0)
             terms |= dict(zip(("clf", "adv", "sparse"), own, strict=True))
-        if self.bank_ is not None:
-            terms |= self.bank_.terms(torch.cat(self.logits_))
+        if self.run_.bank is not None:
+            terms |= self.run_.bank.terms(torch.cat(self.run_.logits))
         for name, term in terms.items():
             self.history.record(f"loss_{name}", term.item())
 
@@ -284,13 +307,13 @@ class CounterfactualNet(NeuralNetClassifier):
         start = time.perf_counter()
         self.module_.eval()
         n_steps = getattr(self.generator, "epoch_steps", None)
-        if self.epochs_ == 1:  # nothing to go on with, nor afterwards
+        if self.run_.epochs == 1:  # nothing to go on with, nor afterwards
             n_steps = None
         batch, searches, taken = generate(
             self.network,
             X,
             y,
-            self.sample_weight_,
+            self.run_.sample_weight,
             generator=self.generator,
             constraints=self.constraints,
             n_counterfactuals=self.n_counterfactuals,
@@ -300,10 +323,10 @@ class CounterfactualNet(NeuralNetClassifier):
             n_positives=self.n_positives,
             swap_immutable=self.swap_immutable,
             draw=self.draw_,
-            before=self.searches_,
+            before=self.run_.searches,
             n_steps=n_steps,
         )
-        self.searches_ = None if n_steps is None else searches
+        self.run_.searches = None if n_steps is None else searches
         mature = searches.paths.mature
         self.history.record("mature_share", mature.float().mean().item())
         self.history.record("search_steps", taken.float().mean().item())
@@ -320,28 +343,6 @@ class CounterfactualNet(NeuralNetClassifier):
         )
 
 
-class Progress(Callback):
-    """One progress bar over the epochs."""
-
-    def on_train_begin(self, net, X=None, y=None, **kwargs):
-        """Open the bar."""
-        self.bar_ = tqdm(total=net.epochs_, desc="training", unit="epoch")
-
-    def on_epoch_end(self, net, **kwargs):
-        """Advance it, with the loss and the share of mature searches."""
-        row = net.history[-1]
-        shown = {"loss": row.get("train_loss"), "mature": row.get("mature_share")}
-        self.bar_.set_postfix(
-            {k: f"{v:.3f}" for k, v in shown.items() if v is not None}
-        )
-        self.bar_.update()
-
-    def on_train_end(self, net, X=None, y=None, **kwargs):
-        """Close it."""
-        self.bar_.close()
-        self.bar_ = None
-
-
 def threads_for(module, n_rows):
     """Give the number of threads that trains a module on ``n_rows`` at a time fastest.
 
@@ -352,45 +353,3 @@ def threads_for(module, n_rows):
     convolves = any(weight.dim() > 2 for weight in weights)
     products = n_rows * sum(weight.numel() for weight in weights)
     return torch.get_num_threads() if convolves or products >= LARGE_PASS else 1
-
-
-def module_of(net):
-    """Copy of the module of a skorch net, a new one before its fit; it gives logits.
-
-    Raises
-    ------
-    ValueError
-        Where the net's criterion does not say how its outputs become logits.
-    """
-    if hasattr(net, "module_"):
-        module, criterion = net.module_, net.criterion_
-    else:
-        module = net.initialized_instance(net.module, net.get_params_for("module"))
-        criterion = net.criterion
-    module = deepcopy(module)
-    kind = criterion if isinstance(criterion, type) else type(criterion)
-    if issubclass(kind, torch.nn.CrossEntropyLoss):
-        return module
-    if issubclass(kind, torch.nn.BCEWithLogitsLoss):
-        return torch.nn.Sequential(module, TwoLogits())
-    # skorch takes the logarithm of what the module of a classifier gives.
-    if issubclass(kind, torch.nn.NLLLoss) and isinstance(net, NeuralNetClassifier):
-        return torch.nn.Sequential(module, LogProbability())
-    raise ValueError(
-        "The skorch net must have the criterion CrossEntropyLoss, BCEWithLogitsLoss "
-        f"or, as a NeuralNetClassifier, NLLLoss. Got {kind.__name__} instead: give a "
-        "torch module that ends in logits as 'module'."
-    )
-
-
-def early_stopping(patience):
-    """Stop when the validation accuracy no longer rises, back to the best weights."""
-    return EarlyStopping(
-        monitor="valid_acc",
-        lower_is_better=False,
-        patience=patience,
-        threshold=1e-4,
-        threshold_mode="abs",
-        load_best=True,
-        sink=noop,
-    )

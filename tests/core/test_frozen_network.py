@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from sklearn_ct._core.frozen import Model
+from sklearn_ct._core.frozen import FrozenNetwork
 
 
 class Residual(nn.Sequential):
@@ -38,7 +38,7 @@ def hooked(which):
     ],
 )
 def test_the_parts_are_the_whole(module, first):
-    model = Model.of(module, codec=None)
+    model = FrozenNetwork.of(module)
     layer, rest = model.split()
     assert (type(layer) is nn.Linear) is first
     x = torch.randn(20, 2, generator=torch.Generator().manual_seed(0)).double()

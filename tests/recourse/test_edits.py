@@ -5,12 +5,13 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
 from sklearn_ct import CounterfactualTrainedClassifier
-from sklearn_ct._core.frozen import Model
-from sklearn_ct._recourse.edits import PLAUSIBILITY, THOROUGH, Edits, Real, search_edits
-from sklearn_ct._recourse.find import Options, _Task
+from sklearn_ct._core.frozen import FrozenNetwork
+from sklearn_ct._estimator.explaining import subject_of
+from sklearn_ct._recourse.edit_search import search_edits
+from sklearn_ct._recourse.edits import PLAUSIBILITY, THOROUGH, Edits, Real
+from sklearn_ct._recourse.task import Request, Task
 from sklearn_ct._rules.bounds import Bounds
 from sklearn_ct._rules.rules import Rules
 from sklearn_ct.generators import Generic
@@ -40,15 +41,15 @@ def _task(clf, X, rules=None, floor=0.0):
     rules = clf.rules_ if rules is None else rules
     factual = encoder.read(X)
     n = len(X)
-    options = Options(
+    options = Request(
         generator=Generic(),
         tau=0.5,
         effort="full",
         max_changes=None,
         cost=np.ones(len(encoder.variables_)),
     )
-    return _Task(
-        Model.of(clf.net_.module_, encoder),
+    return Task(
+        subject_of(clf),
         Bounds.of(rules, encoder, factual),
         np.ones(n, dtype=int),
         options,
@@ -99,7 +100,7 @@ def test_updating_the_first_layer_changes_nothing(fitted, monkeypatch):
     task = _task(clf, X[clf.predict(X) == 0][:50])
     edits = clf.references_[1].edits(THOROUGH)
     fast = search_edits(task, edits, THOROUGH)
-    monkeypatch.setattr(Model, "split", lambda self: (None, self.module))
+    monkeypatch.setattr(FrozenNetwork, "split", lambda self: (None, self.module))
     slow = search_edits(task, edits, THOROUGH)
     np.testing.assert_array_equal(fast[0], slow[0])
     np.testing.assert_array_equal(fast[1], slow[1])
@@ -110,7 +111,7 @@ def test_probability_asked_for_is_reached(fitted):
     task = _task(clf, X[clf.predict(X) == 0][:50], floor=0.8)
     edits = clf.references_[1].edits(THOROUGH)
     values, found = search_edits(task, edits, THOROUGH)
-    logits = torch.from_numpy(task.model.logits_of(task.codec.embed(values[found])))
+    logits = task.subject.network.logits(task.codec.embed(values[found]))
     assert found.any()
     assert (logits.softmax(1)[:, 1] >= 0.8).all()
 

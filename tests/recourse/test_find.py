@@ -7,7 +7,9 @@ import torch
 from torch import nn
 
 from sklearn_ct import CounterfactualTrainedClassifier
-from sklearn_ct._recourse.find import Options, _Task
+from sklearn_ct._estimator.explaining import subject_of
+from sklearn_ct._recourse.fallback import nearest_of
+from sklearn_ct._recourse.task import Request, Task
 from sklearn_ct._rules.bounds import Bounds
 from sklearn_ct._rules.rules import Rules
 
@@ -26,18 +28,18 @@ def fitted():
 def task_of(clf, X, mutability):
     rules = Rules.parse(clf.encoder_, mutability, "observed", n_rows=len(X))
     bounds = Bounds.of(rules, clf.encoder_, clf.encoder_.read(X))
-    options = Options(clf.net_.generator, 0.5, "full", None, np.ones(3))
+    options = Request(clf.net_.generator, 0.5, "full", None, np.ones(3))
     target = np.ones(len(X), dtype=int)
-    return _Task(clf._model(), bounds, target, options, 0.5, np.arange(len(X)))
+    return Task(subject_of(clf), bounds, target, options, 0.5, np.arange(len(X)))
 
 
 def test_the_nearest_row_does_not_depend_on_the_other_rows(fitted):
     clf, rejected = fitted
     rules = [{"c": "none"}, {}, {"a": "none", "c": "none"}, {}]
     asked, real = rejected[:4], clf.references_[1]
-    together = task_of(clf, asked, rules).nearest(real)
+    together = nearest_of(task_of(clf, asked, rules), real)
     for i, rule in enumerate(rules):
-        alone = task_of(clf, asked[i : i + 1], [rule]).nearest(real)
+        alone = nearest_of(task_of(clf, asked[i : i + 1], [rule]), real)
         np.testing.assert_array_equal(together[i], alone[0])
         # What the row may not change does not count.
         free = [column not in rule for column in "abc"]

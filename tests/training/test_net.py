@@ -18,11 +18,10 @@ from sklearn_ct._core.constraints import Constraints
 from sklearn_ct._core.network import MLP
 from sklearn_ct._core.torch_state import one_thread, threads
 from sklearn_ct._training import net as _net
+from sklearn_ct._training.callbacks import Progress, early_stopping
 from sklearn_ct._training.net import (
     CounterfactualNet,
     NonFiniteLossWarning,
-    Progress,
-    early_stopping,
     threads_for,
 )
 from sklearn_ct.generators import ECCCo, Generic

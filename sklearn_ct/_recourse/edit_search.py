@@ -1,0 +1,211 @@
+"""Search over single-feature edits: the discrete half of finding an answer.
+
+The gradient walk is good with numbers and poor with categories, which it leaves
+between the corners of the simplex. This search moves from real row to real row: a
+state is a row, an edit sets one feature to a category or to a value seen in the data,
+and a beam of the most promising states is kept for each row. All rows go together.
+"""
+
+import numpy as np
+import torch
+
+from sklearn_ct._recourse.edits import PLAUSIBILITY
+
+BLOCK = 250_000  # hidden units evaluated at a time: what a cache holds
+# Of larger codes the search over edits, which adds and takes away, loses the digits.
+EXACT = 1e6
+# Weight of what is left to pay beside what is paid: for the states kept, and, greedier,
+# for the edits that the network is asked about.
+GREED_KEPT = 2.0
+GREED_TRIED = 10.0
+
+
+def edit(task, values, found, effort, only_missing=False):
+    """Take what the search over edits finds, where it is cheaper."""
+    for k in np.unique(task.target):
+        real = task.subject.references.get(int(k))
+        rows = task.target == k
+        rows = np.flatnonzero(rows & ~found if only_missing else rows)
+        if real is None or not len(rows):
+            continue
+        part = task.take(rows)
+        edits = real.edits(effort)
+        new, ok = search_edits(part, edits, effort)
+        far = np.abs(part.home).max(axis=1) > EXACT
+        again = np.flatnonzero(far | bool(task.request.link or task.request.margin))
+        if len(again):
+            new[again] = part.linked(new[again], again)
+            ok[again] &= part.check(new[again], again)
+        better = ok & ~found[rows]
+        better |= ok & (
+            part.rank(new, edits.real) < part.rank(values[rows], edits.real)
+        )
+        values[rows[better]] = new[better]
+        found[rows[better]] = True
+
+
+def search_edits(task, edits, effort):
+    """Find cheap answers among rows that differ from the factuals by a few edits.
+
+    Parameters
+    ----------
+    task : Task
+        The rows.
+    edits : Edits
+    effort : Effort
+
+    Returns
+    -------
+    values : ndarray of shape (n, n_variables)
+    found : boolean ndarray of shape (n,)
+
+    Notes
+    -----
+    A best-first search with bounded width: states are ranked by their cost plus a
+    multiple of what is left to pay, the margin still missing over the best margin that
+    any edit of the state buys for a unit of cost. The network is asked about every
+    edit of the factual; later only about those that rank best if each edit adds to the
+    margin what it added when the network was last asked on the way to the state.
+    """
+    factual, m = task.bounds.factual, len(edits.value)
+    allowed = edits.allowed(task.bounds, task.codec)
+    price = edits.costs(task.home, task.request.cost)
+    nearer = task.codec.collect(edits.real.distances(task.home))[:, edits.variable]
+    price += PLAUSIBILITY * (edits.distances() - nearer)
+    # One state for each row to begin with, the factual with what must move moved; for
+    # each of its variables the cost paid and the margin gained, and for each edit the
+    # margin that it would gain.
+    owner, values = np.arange(len(factual)), task.settle(factual)
+    codes = task.codec.embed(values)
+    paid = task.parts(codes)
+    gained, gain = np.zeros(paid.shape), np.zeros(price.shape)
+    best = values.copy()
+    best_cost = np.where(task.check(values), paid.sum(axis=1), np.inf)
+    for depth in range(effort.depth if len(factual) and m else 0):
+        now = task.margins(codes, owner)
+        open_ = allowed[owner] & (values[:, edits.variable] != edits.value)
+        extra = price[owner] - paid[:, edits.variable]
+        cost = paid.sum(axis=1, keepdims=True) + extra
+        without = now[:, None] - gained[:, edits.variable]
+        rank = _rank(now, without + gain, cost, extra, open_, GREED_TRIED)
+        k = min(effort.tried, m) if depth else m
+        tried = np.argpartition(rank, k - 1, axis=1)[:, :k]
+        without, open_, extra, cost = (
+            np.take_along_axis(each, tried, axis=1)
+            for each in (without, open_, extra, cost)
+        )
+        margin = margins_of_edits(task, codes, owner, edits, tried)
+        np.put_along_axis(gain, tried, margin - without, axis=1)
+        rank = _rank(now, margin, cost, extra, open_, GREED_KEPT)
+        # The cheapest answer of each row.
+        answer = np.where(open_ & (margin > 0), cost, np.inf)
+        place = answer.argmin(axis=1)
+        answer = answer[np.arange(len(owner)), place]
+        for_row, state = _first_of_each(owner, answer)
+        better = answer[state] < best_cost[for_row]
+        for_row, state = for_row[better], state[better]
+        best_cost[for_row] = answer[state]
+        best[for_row] = edits.apply(values[state], tried[state, place[state]])
+        # The most promising states of the rows that could still do better.
+        rank[(margin > 0) | (rank >= best_cost[owner][:, None])] = np.inf
+        k = min(effort.width, rank.shape[1])
+        place = np.argpartition(rank, k - 1, axis=1)[:, :k].ravel()
+        state = np.repeat(np.arange(len(owner)), k)
+        rank, edit = rank[state, place], tried[state, place]
+        order = np.lexsort((edit, rank, owner[state]))
+        order = order[np.isfinite(rank[order])]
+        order = order[_place_in_group(owner[state[order]]) < effort.width]
+        if not len(order):
+            break
+        state, edit = state[order], edit[order]
+        row, each, variable = owner[state], np.arange(len(state)), edits.variable[edit]
+        paid, gained, gain = paid[state], gained[state], gain[state]
+        paid[each, variable] = price[row, edit]
+        gained[each, variable] = gain[each, edit]
+        codes = np.where(edits.slots[edit], edits.codes[edit], codes[state])
+        values, owner = edits.apply(values[state], edit), row
+    return best, np.isfinite(best_cost)
+
+
+def _rank(now, margin, cost, extra, open_, greed):
+    """Cost of each edited state, and of what is left to pay at the best rate."""
+    rate = np.where(open_ & (extra > 0), margin - now[:, None], 0.0)
+    rate = (rate / np.where(extra > 0, extra, 1.0)).max(axis=1, keepdims=True)
+    left = np.maximum(-margin, 0.0) / np.maximum(rate, 1e-9)
+    return np.where(open_, cost + greed * left, np.inf)
+
+
+def margins_of_edits(task, codes, owner, edits, tried):
+    """Margin of the target after some edits of each state.
+
+    Where the network begins with a linear layer an edit changes few of its inputs, so
+    that the layer's output is updated rather than computed anew.
+
+    Parameters
+    ----------
+    task : Task
+    codes : ndarray of shape (s, d)
+        Of the states.
+    owner : ndarray of shape (s,)
+        The row of the task that each state belongs to.
+    edits : Edits
+    tried : ndarray of shape (s, k)
+        Numbers of the edits.
+
+    Returns
+    -------
+    ndarray of shape (s, k)
+    """
+    network = task.subject.network
+    first, rest = network.split()
+    change, slots = network.tensor(edits.codes), torch.from_numpy(edits.slots)
+    slots = slots.to(change.device)
+    variables, place = np.unique(edits.variable, return_inverse=True)
+    own = [np.flatnonzero(edits.slots[edits.variable == j][0]) for j in variables]
+    width = codes.shape[1]
+    if first is not None:
+        weight = first.weight.T  # (d, h)
+        added, width = change @ weight, weight.shape[1]
+    k = tried.shape[1]
+    block = max(1, BLOCK // (k * width))
+    margins = np.empty(tried.shape)
+    for start in range(0, len(codes), block):
+        part = slice(start, start + block)
+        z, edit = network.tensor(codes[part]), tried[part]
+        with torch.no_grad():
+            if first is None:
+                state = torch.where(slots[edit], change[edit], z.unsqueeze(1))
+                state = state.flatten(0, 1)
+            else:
+                # The layer's output without what each variable contributes.
+                without = torch.stack([z[:, one] @ weight[one] for one in own], dim=1)
+                without = first(z).unsqueeze(1) - without  # (s, v, h)
+                of = place[edit] + len(own) * np.arange(len(z))[:, None]
+                state = _rows(without.flatten(0, 1), of).add_(_rows(added, edit))
+            logits = rest(state)
+        rows = np.repeat(owner[part], k)
+        margins[part] = task.lead(logits, rows).cpu().numpy().reshape(-1, k)
+    return margins
+
+
+def _rows(table, numbers):
+    """Rows of those numbers, of any shape, one after the other."""
+    numbers = torch.from_numpy(numbers.ravel()).to(table.device)
+    return table.index_select(0, numbers)
+
+
+def _first_of_each(group, value):
+    """Find the smallest finite value of each group: the groups and the positions."""
+    order = np.lexsort((value, group))
+    order = order[np.isfinite(value[order])]
+    order = order[_place_in_group(group[order]) == 0]
+    return group[order], order
+
+
+def _place_in_group(sorted_groups):
+    """Position of each element among the equal ones around it."""
+    if not len(sorted_groups):
+        return sorted_groups
+    start = np.r_[True, sorted_groups[1:] != sorted_groups[:-1]]
+    first = np.flatnonzero(start)
+    return np.arange(len(sorted_groups)) - first[np.cumsum(start) - 1]

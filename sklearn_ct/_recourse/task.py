@@ -1,0 +1,185 @@
+"""The rows of one call that still need an answer, and the questions asked of them."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from sklearn_ct._recourse.edits import PLAUSIBILITY
+
+# A target must lead by this much in logits: rounding errors must not flip it back.
+LEAD = 1e-9
+# A change of a number smaller than this share of its spread is none.
+STILL = 1e-6
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a call asks of every row, in the terms of the search.
+
+    Attributes
+    ----------
+    generator : BaseGenerator
+        Fitted.
+    tau : float
+        Probability of the target to aim at.
+    effort : {"full", "walk"}
+    max_changes : int or None
+    cost : ndarray of shape (n_variables,)
+        Of a unit of distance.
+    margin : float
+        Perturbation of the numbers that an answer must withstand.
+    link : callable or None
+        ``(values, rows) -> values``: features that follow from others.
+    """
+
+    generator: object
+    tau: float
+    effort: str
+    max_changes: int | None
+    cost: np.ndarray
+    margin: float = 0.0
+    link: object = None
+
+
+class Task:
+    """Rows, their bounds and targets; each stage of the search works on them all.
+
+    Parameters
+    ----------
+    subject : Subject
+    bounds : Bounds
+        Of the rows.
+    target : ndarray of shape (n,)
+        Class indices.
+    request : Request
+    floor : float
+        Probability that an answer must reach; 0: that of being predicted.
+    rows : ndarray of shape (n,)
+        Their numbers in the call.
+    """
+
+    def __init__(self, subject, bounds, target, request, floor, rows):
+        self.subject = subject
+        self.codec = subject.codec
+        self.bounds = bounds
+        self.target = target
+        self.request = request
+        self.floor = floor
+        self.rows = rows
+        self.still = STILL * np.nan_to_num(self.codec.scale_, nan=0.0)
+
+    def take(self, rows, freeze=None):
+        """Make the same task for some rows, optionally with variables frozen."""
+        bounds = self.bounds.take(rows)
+        if freeze is not None:
+            bounds = bounds.freeze(freeze)
+        part = Task(
+            self.subject,
+            bounds,
+            self.target[rows],
+            self.request,
+            self.floor,
+            self.rows[rows],
+        )
+        if "home" in vars(self):
+            part.home = self.home[rows]
+        return part
+
+    @cached_property
+    def home(self):
+        """Codes of the factuals, (n, d)."""
+        return self.codec.embed(self.bounds.factual)
+
+    def lead(self, logits, rows, floor=None):
+        """Lead of the target in logits less what is asked; positive where reached.
+
+        Parameters
+        ----------
+        logits : Tensor of shape (s, K)
+        rows : ndarray of shape (s,)
+            The row of the task that each belongs to.
+        floor : float, optional
+            The probability asked for; 0: to be predicted. Default: the task's.
+        """
+        floor = self.floor if floor is None else floor
+        target = torch.as_tensor(self.target[rows], device=logits.device).unsqueeze(0)
+        # Class by class: over the long side torch is many times faster.
+        own = logits.T.gather(0, target).squeeze(0)
+        others = logits.T.scatter(0, target, -torch.inf)
+        best = others.amax(0)
+        lead = own - best
+        if floor > 0:
+            asked = np.log(floor) - np.log1p(-floor)
+            together = best if len(others) == 2 else others.logsumexp(0)
+            lead = torch.minimum(lead, own - together - asked)
+        return lead - LEAD
+
+    def margins(self, codes, rows):
+        """Lead of the target for codes of rows, (s,)."""
+        logits = self.subject.network.logits(codes)
+        return self.lead(logits, rows).numpy()
+
+    def check(self, values, rows=slice(None)):
+        """Whether values of rows reach the target, and withstand the margin."""
+        rows = np.arange(len(self.target))[rows]
+        codes = self.codec.embed(values)
+        ok = self.margins(codes, rows) > 0
+        if self.request.link is not None:
+            ok &= self.bounds.take(rows).holds(values, self.codec)
+        if self.request.margin and ok.any():
+            ok[ok] = self.withstands(codes[ok], rows[ok])
+        return ok
+
+    def withstands(self, codes, rows):
+        """Whether the target stays when all numbers move by the margin, at worst."""
+        with torch.enable_grad():
+            z = self.subject.network.tensor(codes).requires_grad_()
+            lead = self.lead(self.subject.network.module(z), rows)
+            (slope,) = torch.autograd.grad(lead.sum(), z)
+        numbers = self.codec.groups_ < 0
+        moved = codes - self.request.margin * np.sign(slope.cpu().numpy()) * numbers
+        logits = self.subject.network.logits(moved)
+        return (self.lead(logits, rows, floor=0.0) > 0).numpy()
+
+    def settle(self, values):
+        """Nearest values that are real, allowed and linked as they must be."""
+        return self.linked(self.bounds.settle(values, self.codec, self.still))
+
+    def linked(self, values, rows=slice(None)):
+        """Values with the features that follow from others brought up to date."""
+        if self.request.link is None:
+            return values
+        return self.request.link(values, self.rows[rows])
+
+    def settled(self, states, rows):
+        """Codes of the values that states of rows, (s, d) and (s,), stand for."""
+        values = self.take(rows.cpu().numpy()).given(states.cpu().numpy())
+        return self.subject.network.tensor(self.codec.embed(values))
+
+    def given(self, codes):
+        """Values that codes stand for, settled."""
+        values = self.codec.values(codes)
+        # Not every value can be had back from codes: where none moved it stays.
+        still = self.codec.collect(np.abs(codes - self.home)) <= STILL
+        return self.settle(np.where(still, self.bounds.factual, values))
+
+    def rank(self, values, real):
+        """Cost, with the distance to real rows of the target class, (n,)."""
+        codes = self.codec.embed(values)
+        far = real.distances(codes).sum(axis=1)
+        return self.parts(codes).sum(axis=1) + PLAUSIBILITY * far
+
+    def parts(self, codes, rows=slice(None)):
+        """Cost of each variable for codes of rows, (s, n_variables)."""
+        return cost_parts(self.codec, codes, self.home[rows], self.request.cost)
+
+    def changes(self, values):
+        """How many features of each row differ from the factual's, (n,)."""
+        return (values != self.bounds.factual).sum(axis=1)
+
+
+def cost_parts(codec, codes, home, cost):
+    """Cost of each variable, of codes of answers and factuals, (n, n_variables)."""
+    return codec.collect(np.abs(codes - home)) * cost

@@ -1,0 +1,45 @@
+"""The gradient walk of a task, first as the generator has it, then farther."""
+
+from copy import deepcopy
+
+import numpy as np
+import torch
+
+LONGER_STEPS = (1.0, 4.0)
+
+
+def walk(task, **changes):
+    """Gradient walk from the factuals, settled and checked."""
+    generator = task.request.generator
+    if changes:
+        generator = deepcopy(generator).set_params(
+            **{k: v for k, v in changes.items() if k in generator.get_params()}
+        )
+    network = task.subject.network
+    paths = generator.search(
+        network.module,
+        network.tensor(task.home),
+        torch.as_tensor(task.target, device=network.like.device),
+        task.bounds.constraints(task.codec),
+        tau=max(task.request.tau, task.floor),
+        cost_weights=network.tensor(task.codec.spread(task.request.cost)),
+        settle=task.settled,
+    )
+    values = task.given(paths.counterfactual.cpu().numpy())
+    return values, task.check(values)
+
+
+def walk_farther(task, values, found):
+    """Walk the rows that are left with more and longer steps."""
+    for step_size in LONGER_STEPS:
+        rows = np.flatnonzero(~found)
+        if not len(rows):
+            return
+        new, ok = walk(
+            task.take(rows),
+            step_size=step_size,
+            max_iter=100,
+            lambda_energy=0.0,
+        )
+        values[rows[ok]] = new[ok]
+        found[rows[ok]] = True

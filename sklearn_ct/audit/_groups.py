@@ -26,9 +26,7 @@ from sklearn_ct.audit._features import (
     largest,
     read_groups,
 )
-from sklearn_ct.audit._measures import Settings, compare, overall
-
-CAP = 0.95  # quantile of the costs
+from sklearn_ct.audit._measures import Settings, cap_of, compare, overall
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -307,8 +305,7 @@ def audit_recourse(
     if qualified is not None:
         rows.insert(1, "qualified", qualified)
     if cap is None:
-        finite = rows["cost"][np.isfinite(rows["cost"])]
-        cap = float(finite.quantile(CAP)) if len(finite) and finite.any() else 1.0
+        cap = cap_of(rows["cost"].to_numpy())
     by_group, intervals, comparisons, n_permutations = compare(
         rows,
         families,

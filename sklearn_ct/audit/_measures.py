@@ -19,6 +19,7 @@ from sklearn_ct.audit._statistics import (
     wilson,
 )
 
+CAP = 0.95  # quantile of the costs
 # In this order they stand in tables. Those that leave a rejected row out, or say
 # something of the search and not of a person, are not compared.
 COMPARED = (
@@ -92,6 +93,12 @@ def measures(rows, cap, budget):
         Measure("burden", "mean", everyone, spent),
         Measure("false_negative_burden", "mean", qualified, spent),
     ]
+
+
+def cap_of(cost):
+    """Cap where none is given: the 95 % quantile of the costs of all answers."""
+    finite = cost[np.isfinite(cost)]
+    return float(np.quantile(finite, CAP)) if finite.any() else 1.0
 
 
 def overall(rows, cap, budget):

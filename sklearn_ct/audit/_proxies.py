@@ -21,7 +21,14 @@ from sklearn.utils import check_random_state
 
 from sklearn_ct._tables.containers import take_rows
 from sklearn_ct.audit import _page, _sentences
-from sklearn_ct.audit._advice import advice_by_column, cheapest, explained, spread, swapped, target_of
+from sklearn_ct.audit._advice import (
+    advice_by_column,
+    cheapest,
+    explained,
+    spread,
+    swapped,
+    target_of,
+)
 from sklearn_ct.audit._features import (
     MAX_GROUPS,
     Groups,
@@ -489,7 +496,7 @@ def _gaps(
 
 
 def _halves(name, column):
-    """Groups of a feature; a number of many values is cut at its median."""
+    """Take the groups of a feature; a number of many values is cut at its median."""
     if not is_numeric(column) or column.nunique() <= MAX_GROUPS:
         return check_groups(name, column, "protected")
     middle = column.median()

@@ -109,26 +109,24 @@ def of_proxies(report):
                 "these columns."
             )
     for row in report.gaps.itertuples():
-        if row.part == "total":
-            lines.append(
-                f"{row.model}, {row.protected}: {row.group!r} is rejected "
-                f"{_points(row)} more often than {row.reference!r}."
-            )
-        else:
-            sure = row.low > 0 or row.high < 0
-            what = {
-                "direct": "Of this runs through the protected columns themselves:",
-                "through others": "Through the other columns:",
-            }[row.part]
-            lines.append(
-                f"{what} {_points(row)}"
-                + ("." if sure else ", which may as well be nothing.")
-            )
+        where = {
+            "total": f"{row.model}, {row.protected}: the share of rejected is higher "
+            f"for {row.group!r} than for {row.reference!r} by",
+            "direct": "- through the protected columns themselves:",
+            "through others": "- through the other columns:",
+        }[row.part]
+        lines.append(f"{where} {_points(row)}.")
     return "\n".join(lines)
 
 
 def _points(row):
-    return f"{100 * row.value:.1f} points ({100 * row.low:.1f} to {100 * row.high:.1f})"
+    text = f"{100 * row.value:.1f} points"
+    if np.isnan(row.low + row.high):
+        return f"{text}, of too few rows for an interval"
+    text += f" ({100 * row.low:.1f} to {100 * row.high:.1f})"
+    if row.low <= 0 <= row.high and row.low < row.high:
+        return f"{text}, which may be nothing"
+    return text
 
 
 def _ends(row):

@@ -50,7 +50,7 @@ def recourse_survival(
     X, y : DataFrame or array-like of shape (n, n_features), array-like of shape (n,)
         The rows and labels that it was trained on.
     answers : Counterfactuals, default=None
-        Answers to any rows. None: those to ``n_samples`` rejected rows of ``X``.
+        Answers to any rows. None: those to ``n_samples`` rows of ``X``.
     kinds : sequence of {"seed", "bootstrap"}, default=("seed", "bootstrap")
         How the model is trained again: on the same rows with another seed; on rows
         drawn with replacement, with another seed as well.
@@ -65,7 +65,8 @@ def recourse_survival(
     n_models : int, default=5
         Models of each kind, at least 2; copies, for noise.
     target : label, default=None
-        Class that people want; as in `audit_recourse`.
+        Class asked for, of rows not predicted as it. None: of every row the most
+        probable class that is not predicted.
     tau : float or sequence of float, default=None
         Of `sklearn_ct.explain`; several are judged by the same models.
     n_samples : int, default=500
@@ -94,7 +95,8 @@ def recourse_survival(
     Raises
     ------
     ValueError
-        On an unknown kind, or where training again would train nothing.
+        On an unknown kind, where training again would train nothing, and where there
+        is no answer to be judged.
 
     Notes
     -----
@@ -105,8 +107,8 @@ def recourse_survival(
     .. math:: V = \frac{s_r^2}{n} + \frac{s_m^2}{K} - \frac{s_e^2}{n K} ,
 
     with the variances of the row means, of the model means and of what is left,
-    degrees of freedom by Satterthwaite [1]_, symmetric on the logit scale. Compare
-    models on rows that all of them reject and answer: pass such ``answers``.
+    degrees of freedom by Satterthwaite [1]_, cut at 0 and 1. Compare models on rows
+    that all of them reject and answer: pass such ``answers``.
 
     References
     ----------
@@ -130,14 +132,15 @@ def recourse_survival(
         np.iinfo(np.int32).max
     )
     if answers is not None:
-        target_of(estimator, target, answers, "recourse_survival")
         questions = [(np.nan if tau is None else tau, answers)]
     else:
-        target = target_of(estimator, target, None, "recourse_survival")
         options = {"random_state": seed, "n_jobs": n_jobs} | options
-        rows = _rejected(estimator, X, target, n_samples, seed)
+        rows = _asking(estimator, X, target, n_samples, seed)
         questions = [
-            (np.nan if value is None else value, explain(estimator, rows, target, **one))
+            (
+                np.nan if value is None else value,
+                explain(estimator, rows, target, **one),
+            )
             for value in (tau if np.ndim(tau) else [tau])
             for one in [options | {"tau": value}]
         ]
@@ -145,7 +148,9 @@ def recourse_survival(
     jobs = _jobs(estimator, X, y, kinds, new_data, models, n_models, seed)
     if noise is not None:
         draws = np.random.SeedSequence([seed, 9]).spawn(n_models)
-        jobs += [("noise", delayed(_noisy)(estimator, X, asked, noise, d)) for d in draws]
+        jobs += [
+            ("noise", delayed(_noisy)(estimator, X, asked, noise, d)) for d in draws
+        ]
     backend, _ = get_active_backend()
     return_as = "generator" if backend.supports_return_generator else "list"
     judged = Parallel(n_jobs=n_jobs, return_as=return_as)(
@@ -165,6 +170,10 @@ def recourse_survival(
     return pd.DataFrame(lines)
 
 
+class NoAnswersError(ValueError):
+    """There is no answer that a later model could accept."""
+
+
 class _Asked:
     """Answers that models are to judge."""
 
@@ -182,7 +191,9 @@ class _Asked:
         answers = answers[cheapest(answers)]
         found = np.flatnonzero(np.isin(answers.status, ("valid", "fallback")))
         if not len(found):
-            raise ValueError("recourse_survival has no answers to judge: none is valid.")
+            raise NoAnswersError(
+                "recourse_survival has no answers to judge: no row has a valid one."
+            )
         part = answers[found]
         return cls(
             tau,
@@ -202,7 +213,7 @@ class _Asked:
         )
 
     def counts(self):
-        """What the answers cost and how many there are."""
+        """Say what the answers cost and how many there are."""
         return {
             "cost": self.cost,
             "n": len(self.target),
@@ -266,7 +277,9 @@ def _noisy(estimator, X, asked, noise, seed):
                     size=len(column)
                 )
                 whole = column.dtype.kind in "iu"
-                cells.isetitem(j, moved.round().astype(column.dtype) if whole else moved)
+                cells.isetitem(
+                    j, moved.round().astype(column.dtype) if whole else moved
+                )
         after = cells if isinstance(one.after, pd.DataFrame) else cells.to_numpy()
         if hasattr(one.after, "with_columns"):
             after = type(one.after)({c: cells[c].to_list() for c in cells})
@@ -313,20 +326,22 @@ def interval_over_both(accepted, confidence):
     variance = max(by_row + by_model - rest, by_row, by_model)
     freedom = variance**2 / (by_row**2 / (n - 1) + by_model**2 / (k - 1))
     t = stats.t.ppf((1 + confidence) / 2, max(freedom, 1.0))
-    width = t * np.sqrt(variance) / (mean * (1 - mean))
-    middle = np.log(mean / (1 - mean))
-    ends = 1 / (1 + np.exp(-(middle + np.array([-width, width]))))
-    return mean, float(ends[0]), float(ends[1])
+    width = float(t * np.sqrt(variance))
+    return mean, max(mean - width, 0.0), min(mean + width, 1.0)
 
 
-def _rejected(estimator, X, target, n_samples, seed):
-    rows = np.flatnonzero(np.asarray(estimator.predict(X)) != target)
+def _asking(estimator, X, target, n_samples, seed):
+    """Rows to be explained."""
+    rows = np.arange(len(as_pandas(X)))
+    if target is not None:
+        target_of(estimator, target, None, "recourse_survival")
+        rows = np.flatnonzero(np.asarray(estimator.predict(X)) != target)
     if n_samples is not None and len(rows) > n_samples:
         rng = np.random.default_rng([seed, 3])
         rows = np.sort(rng.choice(rows, n_samples, replace=False))
     if not len(rows):
-        raise ValueError(
-            f"recourse_survival has no answers to judge: all rows of X are predicted as "
+        raise NoAnswersError(
+            "recourse_survival has no answers to judge: all rows of X are predicted as "
             f"{target!r}."
         )
     return take_rows(X, rows)
@@ -346,8 +361,8 @@ def _check(kinds, n_models, noise, new_data, models):
         )
     if noise is not None and (not isinstance(noise, Real) or not 0 < noise < np.inf):
         raise ValueError(
-            "The 'noise' parameter of recourse_survival must be None or a finite number "
-            f"greater than zero. Got {noise!r} instead."
+            "The 'noise' parameter of recourse_survival must be None or a finite "
+            f"number greater than zero. Got {noise!r} instead."
         )
     if not len(kinds) and new_data is None and not models and noise is None:
         raise ValueError(

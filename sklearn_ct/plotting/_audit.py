@@ -105,7 +105,7 @@ class RecourseRatioDisplay:
         self.ax_.set_xticks([], minor=True)
         self.ax_.set_xlim(low, high)
         self.ax_.set_yticks(places, list(shown["label"]))
-        self.ax_.set_ylim(len(shown) - 0.5, -0.5)
+        self.ax_.set_ylim(max(len(shown), 1) - 0.5, -0.5)
         name = self.measure.replace("_", " ")
         self.ax_.set_xlabel(f"ratio of {name} (filled: adjusted p < {self.alpha:g})")
         return self

@@ -243,7 +243,7 @@ def proxy_report(
         if model is not None:
             wanted = target if audit is None else audit.target
             wanted = target_of(model, wanted, None, "proxy_report")
-            gaps += _gaps(
+            gaps += gaps_of(
                 *(label, model, X, frame, columns, wanted, reference or {}),
                 *(confidence, n_draws, n_bootstrap, seed),
             )
@@ -440,7 +440,7 @@ def _advice(estimator, X, target, options):
     return advice_by_column(*spread(estimator, answers, options.get("feature_costs")))
 
 
-def _gaps(
+def gaps_of(
     label,
     model,
     X,

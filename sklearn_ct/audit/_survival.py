@@ -49,8 +49,9 @@ def recourse_survival(
         Anything that `sklearn_ct.explain` takes.
     X, y : DataFrame or array-like of shape (n, n_features), array-like of shape (n,)
         The rows and labels that it was trained on.
-    answers : Counterfactuals, default=None
-        Answers to any rows. None: those to ``n_samples`` rows of ``X``.
+    answers : Counterfactuals or dict of float to Counterfactuals, default=None
+        Answers to any rows, or those of each ``tau``. None: those to ``n_samples``
+        rows of ``X``.
     kinds : sequence of {"seed", "bootstrap"}, default=("seed", "bootstrap")
         How the model is trained again: on the same rows with another seed; on rows
         drawn with replacement, with another seed as well.
@@ -131,7 +132,9 @@ def recourse_survival(
     seed = check_random_state(0 if random_state is None else random_state).randint(
         np.iinfo(np.int32).max
     )
-    if answers is not None:
+    if isinstance(answers, dict):
+        questions = list(answers.items())
+    elif answers is not None:
         questions = [(np.nan if tau is None else tau, answers)]
     else:
         options = {"random_state": seed, "n_jobs": n_jobs} | options

@@ -129,6 +129,14 @@ def test_several_taus_have_the_same_models(fitted):
     assert_frame_equal(alone, frame[dear].reset_index(drop=True))
 
 
+def test_answers_of_several_taus(fitted, answers):
+    given = {0.5: answers, 0.9: fitted.explain(X[:60], tau=0.9)}
+    frame = recourse_survival(fitted, X, Y, given, **FAST)
+    assert frame["tau"].tolist() == [0.5, 0.9] * 2
+    alone = recourse_survival(fitted, X, Y, given[0.9], tau=0.9, **FAST)
+    assert_frame_equal(alone, frame[frame["tau"] == 0.9].reset_index(drop=True))
+
+
 def test_rows_without_an_answer_are_counted(fitted):
     answers = fitted.explain(X[:40], mutability=["none", "none"])
     with pytest.raises(ValueError, match="no row has a valid one"):

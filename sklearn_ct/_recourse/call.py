@@ -168,7 +168,7 @@ def _result(X, subject, factual, target, found, request, noise, seed):
     codec, k = subject.codec, found.status.shape[1]
     query = np.repeat(np.arange(len(factual)), k)
     factual, target = factual[query], target[query]
-    values = found.values.reshape(len(query), -1)
+    values = found.values.reshape(len(query), found.values.shape[-1])
     # Plain words for users.
     status = found.status.ravel().astype(str).astype(object)
     reason = found.reason.ravel()

@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from html import escape
 
 import numpy as np
 import pandas as pd
 
+from sklearn_ct._result.describe import sentence
+from sklearn_ct._result.html import table_of
 from sklearn_ct._result.serialize import PER_ROW, dump, load
-from sklearn_ct._tables.containers import from_polars, is_polars, take_rows
+from sklearn_ct._result.status import Status
+from sklearn_ct._tables.containers import as_pandas, cells_of, take_rows
+from sklearn_ct.metrics import implausibility_distance
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -71,7 +74,7 @@ class Counterfactuals:
     @property
     def valid(self):
         """Whether the counterfactual is predicted as its target, boolean (m,)."""
-        return self.status != "infeasible"
+        return self.status != Status.INFEASIBLE
 
     @property
     def n_changes(self):
@@ -84,9 +87,6 @@ class Counterfactuals:
 
         Computed when first asked for; see `sklearn_ct.metrics.implausibility_distance`.
         """
-        # Imported here: the metrics use the classifier.
-        from sklearn_ct.metrics import implausibility_distance
-
         result = np.full(len(self), np.nan)
         for label, real in self._references.items():
             rows = self.target == label
@@ -95,6 +95,11 @@ class Counterfactuals:
                     self._codes[rows], real, average=False
                 )
         return result
+
+    @property
+    def blocks(self):
+        """Names of the features that are one-hot blocks."""
+        return {name for name, columns in self._features if len(columns) > 1}
 
     def __len__(self):
         return len(self.query)
@@ -144,7 +149,7 @@ class Counterfactuals:
             ``invalidation_rate``, each with ``_`` behind it where the input has a
             column of that name; the index is that of the factuals.
         """
-        frame = _as_pandas(self.counterfactuals).copy()
+        frame = as_pandas(self.counterfactuals).copy()
         outcome = ("target", "status", "probability", "cost", "n_changes", "reason")
         if self.invalidation_rate is not None:
             outcome += ("invalidation_rate",)
@@ -167,7 +172,7 @@ class Counterfactuals:
             Columns ``row`` (label of the factual's index), ``feature``, ``from`` and
             ``to``; for a one-hot block the names of its columns.
         """
-        before, after = _as_pandas(self.factuals), _as_pandas(self.counterfactuals)
+        before, after = as_pandas(self.factuals), as_pandas(self.counterfactuals)
         parts = []
         for j, (name, columns) in enumerate(self._features):
             rows = np.flatnonzero(self._changed[:, j])
@@ -176,8 +181,8 @@ class Counterfactuals:
                     "order": rows,
                     "row": before.index[rows],
                     "feature": [name] * len(rows),
-                    "from": _cells(before, columns)[rows],
-                    "to": _cells(after, columns)[rows],
+                    "from": cells_of(before, columns)[rows],
+                    "to": cells_of(after, columns)[rows],
                 }
             ).astype({"feature": object, "from": object, "to": object})
             if len(rows):
@@ -202,24 +207,7 @@ class Counterfactuals:
         one = self[i]
         if len(one) != 1:
             raise ValueError("describe takes the number of a single row.")
-        label, share = one.target.tolist()[0], one.probability[0]
-        if one.status[0] == "already":
-            return f"Nothing to change: already predicted {label!r} ({share:.2f})."
-        if one.status[0] == "infeasible":
-            return f"None under these constraints: {one.reason[0]}."
-        changes = one.changes()
-        blocks = {name for name, columns in self._features if len(columns) > 1}
-        steps = [
-            _step(feature, old, new, feature in blocks)
-            for feature, old, new in zip(
-                changes["feature"], changes["from"], changes["to"], strict=True
-            )
-        ]
-        text = " and ".join(filter(None, [", ".join(steps[:-1]), steps[-1]]))
-        return (
-            f"{text[0].upper()}{text[1:]}; the model would then predict {label!r} with "
-            f"probability {share:.2f}."
-        )
+        return sentence(one)
 
     def evaluate(self):
         """Summary of all rows.
@@ -234,9 +222,9 @@ class Counterfactuals:
         """
         shares = {
             name: float(np.mean(self.status == name)) if len(self) else np.nan
-            for name in ("valid", "fallback", "already", "infeasible")
+            for name in map(str, Status)
         }
-        moved = np.isin(self.status, ("valid", "fallback"))
+        moved = np.isin(self.status, (Status.VALID, Status.FALLBACK))
         means = {
             name: float(getattr(self, name)[moved].mean()) if moved.any() else np.nan
             for name in ("cost", "n_changes", "implausibility", "probability")
@@ -265,8 +253,8 @@ class Counterfactuals:
         if self.invalidation_rate is not None:
             outcome["invalidation_rate"] = self.invalidation_rate
         return dump(
-            _as_pandas(self.factuals),
-            _as_pandas(self.counterfactuals),
+            as_pandas(self.factuals),
+            as_pandas(self.counterfactuals),
             isinstance(self.factuals, np.ndarray),
             self._features,
             self._changed,
@@ -299,83 +287,4 @@ class Counterfactuals:
         return f"<Counterfactuals of {len(np.unique(self.query))} rows: {text or 0}>"
 
     def _repr_html_(self):
-        limit = 50
-        shown = self[:limit]
-        after = _as_pandas(shown.counterfactuals)
-        before = _as_pandas(shown.factuals)
-        changed = np.zeros(after.shape, dtype=bool)
-        for j, (_, columns) in enumerate(self._features):
-            changed[:, list(columns)] |= shown._changed[:, [j]]
-        head = "".join(f"<th>{escape(str(c))}</th>" for c in ("", *after.columns))
-        head += "<th>target</th><th>status</th><th>probability</th>"
-        lines = []
-        for i in range(len(shown)):
-            cells = [f"<th>{escape(str(after.index[i]))}</th>"]
-            for j in range(after.shape[1]):
-                old, new = before.iat[i, j], after.iat[i, j]
-                cells.append(
-                    f"<td><del>{escape(_exact(old))}</del> "
-                    f"<b>{escape(_exact(new))}</b></td>"
-                    if changed[i, j]
-                    else f"<td>{escape(_short(new))}</td>"
-                )
-            outcome = (shown.target[i], shown.status[i], f"{shown.probability[i]:.2f}")
-            cells += [f"<td>{escape(str(value))}</td>" for value in outcome]
-            lines.append(f"<tr>{''.join(cells)}</tr>")
-        more = len(self) - len(shown)
-        foot = f"<p>{more} more rows</p>" if more else ""
-        body = "".join(lines)
-        return f"<table><tr>{head}</tr>{body}</table>{foot}"
-
-
-def _as_pandas(table):
-    if is_polars(table):
-        return from_polars(table)
-    return table if isinstance(table, pd.DataFrame) else pd.DataFrame(table)
-
-
-def _cells(frame, columns):
-    """Cells of a variable; of a one-hot block the name of the column that is 1."""
-    if len(columns) == 1:
-        column = frame.iloc[:, columns[0]]
-        if column.dtype in (np.float16, np.float32):  # astype would show all digits
-            return np.array([*column.to_numpy()], dtype=object)
-        return column.astype(object).to_numpy()
-    block = frame.iloc[:, list(columns)].to_numpy(dtype=float)
-    names = np.asarray(frame.columns[list(columns)], dtype=object)
-    return names[block.argmax(axis=1)]
-
-
-def _step(feature, old, new, is_block):
-    if is_block:
-        return f"change {old} to {new}"
-    if isinstance(feature, int):
-        feature = f"column {feature}"
-    if pd.isna(old):
-        return f"set {feature}, which is missing, to {_exact(new)}"
-    if _is_number(old) and _is_number(new):
-        verb = "raise" if new > old else "lower"
-        return f"{verb} {feature} from {_exact(old)} to {_exact(new)}"
-    return f"change {feature} from {_exact(old)!r} to {_exact(new)!r}"
-
-
-def _is_number(value):
-    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
-
-
-def _exact(value):
-    """Give all digits: what was checked is the number, not one near it."""
-    if not _is_number(value) or np.isnan(value):
-        return str(value)
-    if float(value).is_integer():
-        return f"{int(value):,}"
-    digits = np.format_float_positional(abs(value), trim="-")
-    whole, point, rest = digits.partition(".")
-    return f"{'-' if value < 0 else ''}{int(whole):,}{point}{rest}"
-
-
-def _short(value):
-    """Give a few digits, for cells that nobody is asked to change."""
-    if not _is_number(value) or float(value).is_integer():
-        return _exact(value)
-    return f"{float(value):,.4g}" if abs(value) < 1000 else f"{float(value):,.2f}"
+        return table_of(self)

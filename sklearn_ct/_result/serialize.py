@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 
+SCHEMA = 1  # of the text; raised when its meaning changes
 NUMBERS = {int, float, type(None)}
 # One value for each row, under the same name in the text and in the object.
 PER_ROW = (
@@ -51,6 +52,7 @@ def dump(before, after, array, features, changed, outcome):
         for i in range(len(before))
     ]
     head = {
+        "schema": SCHEMA,
         "container": "array" if array else "frame",
         "index_name": _plain(before.index.name),
         "columns": [_schema(before.iloc[:, j]) for j in range(before.shape[1])],
@@ -68,6 +70,12 @@ def dump(before, after, array, features, changed, outcome):
 def load(text):
     """Parts of `Counterfactuals` from what `dump` wrote, as a dict of its fields."""
     head = json.loads(text)
+    schema = head.get("schema") if isinstance(head, dict) else None
+    if schema != SCHEMA:
+        raise ValueError(
+            f"The text must be what to_json wrote, with schema {SCHEMA}. Got schema "
+            f"{schema!r} instead."
+        )
     rows = head["rows"]
     index = pd.Index([row["index"] for row in rows], name=head["index_name"])
     fields = {}

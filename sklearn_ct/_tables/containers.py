@@ -135,3 +135,22 @@ def put_cells(table, rows, position, cells):
         column.iloc[rows] = cells
         column = column.astype(dtype) if sparse else column
     table.isetitem(position, column)
+
+
+def as_pandas(table):
+    """Pandas frame of any table."""
+    if is_polars(table):
+        return from_polars(table)
+    return table if is_frame(table) else pd.DataFrame(table)
+
+
+def cells_of(frame, columns):
+    """Cells of a variable; of a one-hot block the name of the column that is 1."""
+    if len(columns) == 1:
+        column = frame.iloc[:, columns[0]]
+        if column.dtype in (np.float16, np.float32):  # astype would show all digits
+            return np.array([*column.to_numpy()], dtype=object)
+        return column.astype(object).to_numpy()
+    block = frame.iloc[:, list(columns)].to_numpy(dtype=float)
+    names = np.asarray(frame.columns[list(columns)], dtype=object)
+    return names[block.argmax(axis=1)]

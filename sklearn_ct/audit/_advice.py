@@ -106,11 +106,12 @@ def outcome(answers, rows, n):
         asked), ``cost`` (NaN where not rejected, infinite where infeasible),
         ``n_changes``, ``probability``.
     """
-    status = np.full(n, "already", dtype=object)
+    status, infeasible = np.full(n, "already", dtype=object), np.zeros(n, dtype=bool)
     cost, n_changes, probability = (np.full(n, np.nan) for _ in range(3))
     if answers is not None:
         status[rows] = answers.status
         valid = np.asarray(answers.valid)
+        infeasible[rows] = ~valid
         cost[rows] = np.where(valid, answers.cost, np.inf)
         n_changes[rows] = np.where(valid, answers.n_changes, np.nan)
         probability[rows] = np.where(valid, answers.probability, np.nan)
@@ -120,7 +121,7 @@ def outcome(answers, rows, n):
     return pd.DataFrame(
         {
             "rejected": rejected,
-            "infeasible": status == "infeasible",
+            "infeasible": infeasible,
             "fallback": status == "fallback",
             "status": status,
             "cost": cost,
@@ -154,7 +155,7 @@ def spread(estimator, answers, feature_costs=None):
         columns = list(feature) if feature in blocks else [feature]
         positions = [names.index(c) for c in columns]
         moved = sparsity(before[columns], after[columns], average=False) > 0
-        moved &= np.isin(answers.status, ("valid", "fallback"))
+        moved &= answers.valid
         label = " | ".join(map(str, columns)) if feature in blocks else feature
         changed[label], cost[label] = moved, np.zeros(len(before))
         if moved.any():

@@ -48,19 +48,23 @@ def _compared(audit, alpha):
             "bh": "after Benjamini and Hochberg's correction",
             None: "without any correction for their number",
         }[audit.adjust]
-        lines.append(f"{len(tested)} tests, {len(found)} findings at {alpha:g} {how}.")
-    share = _percent(audit.confidence)
+        lines.append(
+            f"{len(tested)} tests, {len(found)} findings at {alpha:g} {how}. Ratios "
+            f"stand with their {_percent(audit.confidence)} intervals."
+        )
     for who, part in tested.groupby(_who(tested), sort=False):
         own = part[part["p_adjusted"] < alpha]
-        lines += [
-            f"{who}: {NAMES[row.measure]} {_number(row.value)} against "
-            f"{_number(row.reference_value)}{_ratio(row, share)}."
-            for row in own.itertuples()
-        ]
+        if len(own):
+            said = "; ".join(
+                f"{NAMES[row.measure]} {_number(row.value)} against "
+                f"{_number(row.reference_value)}{_ratio(row)}"
+                for row in own.itertuples()
+            )
+            lines.append(f"{who}: {said}.")
         rest = part[part["p_adjusted"] >= alpha]
         if len(rest):
             names = ", ".join(NAMES[m] for m in rest["measure"])
-            lines.append(f"{who}: no difference found in {names}{_left(rest, share)}.")
+            lines.append(f"{who}: no difference found in {names}{_left(rest)}.")
     return lines
 
 
@@ -144,25 +148,22 @@ def _group(row):
     return f"{row['feature']} {row['group']!r}{control}"
 
 
-def _ratio(row, share):
+def _ratio(row):
     if np.isnan(row.ratio):
-        return f", which was {row.reference_value:g}"
-    text = f", {row.ratio:.2f} times as much"
+        return ""
+    text = f", {row.ratio:.2f} times"
     if np.isnan(row.ratio_low):
         return text
-    return f"{text} ({share} interval {row.ratio_low:.2f} to {row.ratio_high:.2f})"
+    return f"{text} ({row.ratio_low:.2f} to {row.ratio_high:.2f})"
 
 
-def _left(rest, share):
+def _left(rest):
     """Say what a test that found nothing leaves possible, for the burden."""
     row = rest[rest["measure"] == "burden"]
     if not len(row) or np.isnan(row["ratio_low"].iloc[0]):
         return ""
     low, high = row["ratio_low"].iloc[0], row["ratio_high"].iloc[0]
-    return (
-        f"; a burden of {low:.2f} to {high:.2f} times the other's remains possible "
-        f"({share} interval)"
-    )
+    return f"; a burden of {low:.2f} to {high:.2f} times the other's remains possible"
 
 
 def _percent(share):

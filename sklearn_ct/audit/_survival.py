@@ -192,7 +192,7 @@ class _Asked:
     def of(cls, tau, answers):
         """Take the cheapest answer to each row that has one."""
         answers = answers[cheapest(answers)]
-        found = np.flatnonzero(np.isin(answers.status, ("valid", "fallback")))
+        found = np.flatnonzero(answers.valid & (answers.status != "already"))
         if not len(found):
             raise NoAnswersError(
                 "recourse_survival has no answers to judge: no row has a valid one."
@@ -204,7 +204,7 @@ class _Asked:
             part.counterfactuals,
             np.asarray(part.target),
             float(np.mean(part.cost)),
-            int((answers.status == "infeasible").sum()),
+            int((~np.asarray(answers.valid)).sum()),
         )
 
     def judged(self, model, after=None):

@@ -101,9 +101,8 @@ def test_means_of_few_values(x, expected):
 
 def test_median_interval():
     x = rng().exponential(size=31)
-    low, high = median_interval(x, 0.95)
-    inside = stats.quantile_test(x, q=0).confidence_interval(0.95)
-    assert (low, high) == (inside.low, inside.high)
+    # Of 31 values the tenth and the twenty-second, as tables of the sign test have it.
+    assert median_interval(x, 0.95) == (np.sort(x)[9], np.sort(x)[21])
     x[-14:] = np.inf
     assert median_interval(x, 0.95)[1] == np.inf
     assert np.isnan(median_interval(x[:4], 0.95)).all()

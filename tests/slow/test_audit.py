@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
+from scipy import integrate, stats
 
 from sklearn_ct.audit._features import Groups
 from sklearn_ct.audit._measures import Settings, compare
@@ -40,7 +40,7 @@ def truth(rate, scale, none):
     """Rate, infeasible rate, cost and burden of a group."""
     # E[min(c, C)] is the integral of the survival function up to the cap.
     grid = np.linspace(0.0, CAP, 200_001)
-    mean = np.trapezoid(stats.gamma.sf(grid, 2.0, scale=scale / 2.0), grid)
+    mean = integrate.trapezoid(stats.gamma.sf(grid, 2.0, scale=scale / 2.0), grid)
     cost = (1 - none) * mean + none * CAP
     return {
         "rejection_rate": rate,

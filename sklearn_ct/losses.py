@@ -116,52 +116,6 @@ def energy_ridge(energy_real: Tensor, energy_found: Tensor) -> Tensor:
     return (energy_real.square() + energy_found.square()).mean()
 
 
-def interpolation_loss(
-    logits: Tensor,
-    label: Tensor,
-    target: Tensor,
-    share: Tensor,
-    weight: Tensor | None = None,
-) -> Tensor:
-    """Cross-entropy of points between factuals and real rows of the target class.
-
-    At ``share * x + (1 - share) * x+`` the model is to expect the true class with
-    probability ``share`` and the target class otherwise, so that its confidence rises
-    all the way to the real rows, not only at the boundary.
-
-    Parameters
-    ----------
-    logits : Tensor of shape (n, K)
-        Logits of the interpolated points.
-    label, target : Tensor of shape (n,)
-        True class of the factual and class of the real row.
-    share : Tensor of shape (n,)
-        Share of the factual, between 0 and 1.
-    weight : Tensor of shape (n,), optional
-        As in `adversarial_loss`.
-
-    Returns
-    -------
-    Tensor, a scalar
-
-    References
-    ----------
-    H. Zhang, M. Cisse, Y. N. Dauphin, D. Lopez-Paz, "mixup: Beyond empirical risk
-    minimization", ICLR 2018; there pairs are drawn at random.
-
-    Examples
-    --------
-    >>> one = torch.ones(1, dtype=torch.long)
-    >>> interpolation_loss(torch.zeros(1, 2), 0 * one, one, torch.tensor([0.3]))
-    tensor(0.6931)
-    """
-    loss = share * torch.nn.functional.cross_entropy(logits, label, reduction="none")
-    loss = loss + (1 - share) * torch.nn.functional.cross_entropy(
-        logits, target, reduction="none"
-    )
-    return (loss if weight is None else weight * loss).mean()
-
-
 @dataclass(frozen=True)
 class CounterfactualBatch:
     """The counterfactuals of an epoch; constants for the gradient.
@@ -176,10 +130,6 @@ class CounterfactualBatch:
         Points of the search paths within epsilon of their factuals.
     target, label : Tensor of shape (m,)
         Target class ``y+`` and true class of the factual.
-    between : Tensor of shape (m, d)
-        Points between the factuals and real rows of the target class.
-    share : Tensor of shape (m,)
-        Share of the factual in ``between``.
     weight : Tensor of shape (m,)
         Weight of the factual; 1 on average over the training rows.
     """
@@ -189,8 +139,6 @@ class CounterfactualBatch:
     nascent: Tensor  # (m, d)
     target: Tensor  # (m,)
     label: Tensor  # (m,)
-    between: Tensor  # (m, d)
-    share: Tensor  # (m,)
     weight: Tensor  # (m,)
 
     def __len__(self) -> int:
@@ -202,14 +150,12 @@ class CounterfactualBatch:
 
 
 class Terms(NamedTuple):
-    """The six terms of the objective, unweighted scalars."""
+    """The four terms of the objective, unweighted scalars."""
 
     clf: Tensor
     div: Tensor
     adv: Tensor
     reg: Tensor
-    mix: Tensor
-    sparse: Tensor
 
 
 class Weights(NamedTuple):
@@ -218,8 +164,6 @@ class Weights(NamedTuple):
     div: float
     adv: float
     reg: float
-    mix: float = 0.0
-    sparse: float = 0.0
 
     @property
     def conventional(self) -> bool:

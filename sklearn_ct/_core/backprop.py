@@ -71,7 +71,9 @@ def cross_entropy_slope(probability: Tensor, label: Tensor) -> Tensor:  # (n, K)
     return probability - one_hot(label, probability)
 
 
-def signed_step(ask: "Ask", x: Tensor, label: Tensor, epsilon: float) -> Tensor:
+def signed_step(
+    ask: "Ask", x: Tensor, label: Tensor, epsilon: float | Tensor
+) -> Tensor:
     """Take the signed gradient step that raises the loss of each row most.
 
     Parameters
@@ -80,7 +82,7 @@ def signed_step(ask: "Ask", x: Tensor, label: Tensor, epsilon: float) -> Tensor:
         The network, from `logits_and_back`.
     x, label : Tensor of shape (n, d), (n,)
         Rows and their true classes.
-    epsilon : float
+    epsilon : float or Tensor of shape (d,)
         Length of the step in every column, those that must not change as well.
 
     Returns
@@ -101,7 +103,7 @@ def signed_step(ask: "Ask", x: Tensor, label: Tensor, epsilon: float) -> Tensor:
     """
     logits, back = ask(x)
     slope = back(cross_entropy_slope(softmax(logits), label))
-    return torch.add(x, slope.sign(), alpha=epsilon)
+    return x + epsilon * slope.sign()
 
 
 def layers_of(module: nn.Module) -> list[nn.Module]:

@@ -147,11 +147,11 @@ def generate(
     drawn = X[rows]
     with torch.no_grad():
         logits = module(drawn)
-    uniform = _Uniform(drawn, draw)
+    uniform = torch.rand(m, generator=draw).to(X)
     searches = Searches(
         rows=rows,
         target=_targets(logits.argmax(1), y, draw),
-        tau=tau + max(tau_max - tau, 0.0) * uniform()[:, 0],
+        tau=tau + max(tau_max - tau, 0.0) * uniform,
         paths=Paths.at(drawn, generator.encode),
     )
     if before is not None:
@@ -165,11 +165,8 @@ def generate(
         module, x, target, constraints, tau=searches.tau, epsilon=epsilon, **more
     )
     positives = _Positives(X, y, target, draw)
-    drawn_real = positives()
-    real = _nearest(drawn_real, paths.counterfactual, positives, n_positives)
+    real = _nearest(positives(), paths.counterfactual, positives, n_positives)
     nascent = swap_frozen(paths.nascent, x, constraints, swap_immutable, draw)
-    share = uniform()
-    partner = constraints.protect(drawn_real, x)
     found = torch.where(paths.mature.unsqueeze(1), paths.counterfactual, real)
     batch = CounterfactualBatch(
         real=constraints.protect(real, found),
@@ -177,8 +174,6 @@ def generate(
         nascent=nascent,
         target=target,
         label=label,
-        between=share * x + (1 - share) * partner,
-        share=share.squeeze(1),
         weight=_relative(sample_weight, searches.rows, like=x),
     )
     return batch, replace(searches, paths=paths), paths.steps - searches.paths.steps
@@ -216,16 +211,6 @@ def swap_frozen(
     others = torch.randperm(len(x), generator=draw).to(x.device)
     chosen = torch.rand(len(x), 1, generator=draw).to(x) < share
     return torch.where(chosen & constraints.frozen, x[others], nascent)
-
-
-class _Uniform:
-    """Draws a number of [0, 1) for each row, shape (n, 1)."""
-
-    def __init__(self, x: Tensor, draw: torch.Generator) -> None:
-        self.x, self.draw = x, draw
-
-    def __call__(self) -> Tensor:
-        return torch.rand(len(self.x), 1, generator=self.draw).to(self.x)
 
 
 class _Positives:

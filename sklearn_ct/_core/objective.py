@@ -18,7 +18,6 @@ from sklearn_ct.losses import (
     contrastive_divergence,
     energy,
     energy_ridge,
-    interpolation_loss,
 )
 
 
@@ -68,15 +67,12 @@ class Bank:
         own = mean * batch.weight.unsqueeze(1)
         classes = torch.eye(self.n_classes).to(batch.real)
         label, target = classes[batch.label], classes[batch.target]  # (m, K)
-        share = batch.share.unsqueeze(1)
-        soft = share * label + (1 - share) * target
         none, free = torch.zeros_like(label), torch.zeros_like(mean)
         div, reg = weights.div * mean, weights.reg * mean
         kinds = {
             "real": (none, free, target, div, reg),
             "found": (none, free, target, -div, reg),
             "nascent": (label, weights.adv * own, none, free, free),
-            "between": (soft, weights.mix * own, none, free, free),
         }
         rows = [(getattr(batch, name), *kinds[name]) for name in self.kinds]
         # All rows of a search stand together.
@@ -95,7 +91,6 @@ class Bank:
             "real": energies,
             "found": energies,
             "nascent": bool(self.weights.adv),
-            "between": bool(self.weights.mix),
         }
         return [name for name, is_asked in asked.items() if is_asked]
 
@@ -124,10 +119,6 @@ class Bank:
             terms["reg"] = energy_ridge(*energies)
         if "nascent" in of:
             terms["adv"] = adversarial_loss(of["nascent"], batch.label, batch.weight)
-        if "between" in of:
-            terms["mix"] = interpolation_loss(
-                of["between"], batch.label, batch.target, batch.share, batch.weight
-            )
         return terms
 
 
@@ -172,9 +163,7 @@ def objective(
     Notes
     -----
     ``L = CE(M(x), y) + lambda_div mean[E(x+, y+) - E(x', y+)]
-    + lambda_adv CE(M(x_nascent), y) + lambda_reg mean[E(x+, y+)^2 + E(x', y+)^2]
-    + lambda_mix mean[a CE(M(z), y) + (1 - a) CE(M(z), y+)]``, ``z = a x + (1 - a) x+``,
-    to which the training adds ``lambda_sparse ||W_1||_1``, see `input_sparsity`.
+    + lambda_adv CE(M(x_nascent), y) + lambda_reg mean[E(x+, y+)^2 + E(x', y+)^2]``
 
     With the probabilities ``p`` of a row, the slope of ``w CE`` for a label ``q`` is
     ``w (p - q)``, and that of ``a E + b E^2`` is ``-(a + 2 b E)`` at the target.
@@ -214,35 +203,3 @@ def objective(
         loss = loss + (rise * value).sum()
         slope[own:].addcmul_(chunk.target, rise.add_(curve), value=-1)
     return Objective(loss, clf, attacked, slope)
-
-
-def input_sparsity(module: torch.nn.Module, weight: float) -> Tensor:
-    """Charge a network for the absolute weights of its first layer.
-
-    Of two models as robust in the maximum norm, that with few large weights has its
-    boundary nearer in the l1 norm: recourse changes fewer features.
-
-    Parameters
-    ----------
-    module : Module
-        Of the parameters that are trained, the first with more than one dimension is
-        charged, and the slope added to its gradient.
-    weight : float
-        ``lambda_sparse``.
-
-    Returns
-    -------
-    Tensor, a scalar
-        ``||W_1||_1``; 0 where there is no such parameter.
-
-    References
-    ----------
-    R. Tibshirani, "Regression shrinkage and selection via the lasso", JRSS B 58, 1996.
-    """
-    trained = filter(lambda value: value.requires_grad, module.parameters())
-    weights = (value for value in trained if value.dim() > 1)
-    first = next(weights, None)
-    if first is None or first.grad is None:
-        return next(module.parameters()).new_zeros(())
-    first.grad.add_(first.detach().sign(), alpha=weight)
-    return first.detach().abs().sum()

@@ -53,22 +53,23 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         columns of a frame, while neighbouring 0/1 columns that sum to 1 in every row
         are kept together as one category. A list names columns, or lists of columns
         that are a one-hot block. None: every column is a number.
-    numeric_scaling : {"auto", "standard", "quantile"} or None, default="auto"
-        Scaling of the numbers: to zero mean and unit variance; by quantiles to a
-        normal distribution, for heavy tails; ``"auto"`` takes quantiles for columns
-        with a value more than ten standard deviations from the mean; None: none.
+    numeric_scaling : {"auto", "standard", "asinh", "quantile"} or None, default="auto"
+        Scaling of the numbers: to zero mean and unit variance; that after an inverse
+        hyperbolic sine, smooth, for heavy tails and many zeros; that after quantiles
+        to a normal distribution; ``"auto"`` takes ``"asinh"`` for columns with a value
+        more than ten standard deviations from the mean, ``"standard"`` for others;
+        None: none.
     generator : {"eccco", "generic", "revise"} or BaseGenerator, default="eccco"
         The search for counterfactuals; see `sklearn_ct.generators`.
-    lambda_div, lambda_adv, lambda_reg, lambda_mix : float, default=.25, .5, .05, .25
-        Weights of divergence, adversarial loss, energy ridge and interpolation loss.
-        ``lambda_div=lambda_adv=0`` is conventional training, whatever the others are.
-    lambda_sparse : float, default=0.001
-        Weight of the l1 norm of the first layer: fewer features decide.
+    lambda_div, lambda_adv, lambda_reg : float, default=0.1, 0.5, 0.01
+        Weights of divergence, adversarial loss and energy ridge.
+        ``lambda_div=lambda_adv=0`` is conventional training.
     tau, tau_max : float, default=0.5, 0.95
         Probability of the target class at which a counterfactual is mature; in training
         each search draws its own between the two.
     epsilon : float, default=0.1
-        Largest perturbation of a nascent counterfactual, in standardised units.
+        Largest perturbation of a nascent counterfactual, in standard deviations of
+        each column of the model's input space, one-hot columns among them.
     n_counterfactuals : int, float or "auto", default="auto"
         Rows searched in an epoch, or their share of the training rows; ``"auto"``:
         a quarter of them, between 1,000 and 2,000.
@@ -79,6 +80,9 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
     burn_in : float, default=0.0
         Share of the epochs trained conventionally first; those before a warm start
         count.
+    averaging : float, default=0.99
+        Share of an exponential mean of the weights that stays at a step; the mean is
+        what predicts. 0: the last weights. Conventional training has no mean.
     max_epochs : int, default=100
         Passes over the training rows.
     batch_size : int or "auto", default="auto"
@@ -86,12 +90,12 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
     lr, weight_decay : float, default=1e-3, 0.0
         Learning rate and l2 penalty of Adam.
     early_stopping : bool, default=False
-        Whether to stop when the accuracy on a validation part no longer rises, and to
-        go back to the best weights.
+        Whether to stop when the loss on a validation part no longer falls, and to go
+        back to the best weights.
     validation_fraction : float, default=0.1
         Share of rows in the validation part.
     n_iter_no_change : int, default=10
-        Epochs without a rise that early stopping waits for.
+        Epochs without a fall that early stopping waits for.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes in all losses but divergence and ridge.
     warm_start : bool, default=False
@@ -121,17 +125,20 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         Epochs trained, and the training loss of each.
     history_ : DataFrame
         A row an epoch: ``train_loss``, its unweighted terms ``loss_clf`` and so on
-        (``div``, ``adv``, ``reg``, ``mix``, ``sparse``), ``mature_share``, seconds
+        (``div``, ``adv``, ``reg``), ``mature_share``, seconds
         (``dur``) and more; the user guide lists them.
 
     Notes
     -----
     Minimised is
     ``CE(M(x), y) + lambda_div mean[E(x+, y+) - E(x', y+)] + lambda_adv CE(M(x_n), y)
-    + lambda_reg mean[E(x+, y+)^2 + E(x', y+)^2] + lambda_mix CE(M(z), (y, y+))
-    + lambda_sparse ||W_1||_1``, with energies ``E(x, y) = -M(x)[y]``, counterfactuals
-    ``x'``, real rows ``x+`` of the target class ``y+``, nascent counterfactuals
-    ``x_n``, and ``z = a x + (1 - a) x+`` with labels weighted by ``a`` and ``1 - a``.
+    + lambda_reg mean[E(x+, y+)^2 + E(x', y+)^2]``, with energies
+    ``E(x, y) = -M(x)[y]``, counterfactuals ``x'``, real rows ``x+`` of the target class
+    ``y+`` and nascent counterfactuals ``x_n``.
+
+    In the end the intercepts of the last layer are refitted to the training rows, so
+    that the mean predicted probability of each class is its (weighted) rate among
+    them; conventional training needs no such thing.
 
     Protecting a feature does not remove what other features say about it. The fitted
     object keeps up to 1,000 encoded training rows of each class.
@@ -167,11 +174,9 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         categorical_features="auto",
         numeric_scaling="auto",
         generator="eccco",
-        lambda_div=0.25,
+        lambda_div=0.1,
         lambda_adv=0.5,
-        lambda_reg=0.05,
-        lambda_mix=0.25,
-        lambda_sparse=0.001,
+        lambda_reg=0.01,
         tau=0.5,
         tau_max=0.95,
         epsilon=0.1,
@@ -179,6 +184,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         n_positives=10,
         swap_immutable=0.25,
         burn_in=0.0,
+        averaging=0.99,
         max_epochs=100,
         batch_size="auto",
         lr=1e-3,
@@ -204,8 +210,6 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         self.lambda_div = lambda_div
         self.lambda_adv = lambda_adv
         self.lambda_reg = lambda_reg
-        self.lambda_mix = lambda_mix
-        self.lambda_sparse = lambda_sparse
         self.tau = tau
         self.tau_max = tau_max
         self.epsilon = epsilon
@@ -213,6 +217,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         self.n_positives = n_positives
         self.swap_immutable = swap_immutable
         self.burn_in = burn_in
+        self.averaging = averaging
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.lr = lr

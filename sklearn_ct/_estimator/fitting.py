@@ -13,6 +13,7 @@ import torch
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 
+from sklearn_ct._core.averaging import refit_intercepts
 from sklearn_ct._core.network import MLP
 from sklearn_ct._core.torch_state import one_thread, seeded
 from sklearn_ct._estimator.parameters import TrainingOptions
@@ -107,6 +108,8 @@ def train(estimator, X, y, sample_weight, mode):
             validation=validation,
             epochs=1 if mode in ("first", "further") else estimator.max_epochs,
         )
+        if mode in ("new", "warm") and net.searching:
+            refit_intercepts(net.network, X_train, y_train, *weights)
     estimator.net_ = net
     estimator.history_ = pd.DataFrame(
         [{k: v for k, v in row.items() if k != "batches"} for row in net.history]
@@ -186,6 +189,7 @@ def make_net(estimator, codes, seed, mode):
         **options.objective,
         n_counterfactuals=options.searches(len(codes)),
         first_epoch=options.burn_in_epochs,
+        averaging=estimator.averaging,
         seed=seed,
         classes=list(range(len(estimator.classes_))),
         lr=estimator.lr,

@@ -20,13 +20,11 @@ PARAMETERS: dict = {
     "mutability": [dict, "array-like", None],
     "domain": [StrOptions({"observed", "three_sigma"}), dict, None],
     "categorical_features": [StrOptions({"auto"}), "array-like", None],
-    "numeric_scaling": [StrOptions({"auto", "standard", "quantile"}), None],
+    "numeric_scaling": [StrOptions({"auto", "standard", "asinh", "quantile"}), None],
     "generator": [StrOptions(set(GENERATORS)), BaseGenerator],
     "lambda_div": [Interval(Real, 0, None, closed="left")],
     "lambda_adv": [Interval(Real, 0, None, closed="left")],
     "lambda_reg": [Interval(Real, 0, None, closed="left")],
-    "lambda_mix": [Interval(Real, 0, None, closed="left")],
-    "lambda_sparse": [Interval(Real, 0, None, closed="left")],
     "tau": [Interval(Real, 0, 1, closed="neither")],
     "tau_max": [Interval(Real, 0, 1, closed="neither")],
     "epsilon": [Interval(Real, 0, None, closed="left")],
@@ -38,6 +36,7 @@ PARAMETERS: dict = {
     "n_positives": [Interval(Integral, 1, None, closed="left")],
     "swap_immutable": [Interval(Real, 0, 1, closed="both")],
     "burn_in": [Interval(Real, 0, 1, closed="both")],
+    "averaging": [Interval(Real, 0, 1, closed="left")],
     "max_epochs": [Interval(Integral, 1, None, closed="left")],
     "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
     "lr": [Interval(Real, 0, None, closed="neither")],
@@ -80,8 +79,6 @@ class TrainingOptions:
             estimator.lambda_div,
             estimator.lambda_adv,
             estimator.lambda_reg,
-            estimator.lambda_mix,
-            estimator.lambda_sparse,
         )
         taken = ("tau", "tau_max", "epsilon", "n_positives", "swap_immutable")
         searches = {name: getattr(estimator, name) for name in taken}

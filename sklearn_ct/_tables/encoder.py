@@ -26,7 +26,7 @@ from sklearn_ct._tables.feature import cut
 from sklearn_ct._tables.scaling import Scaling
 
 # A column whose farthest value lies more than this many standard deviations from its
-# mean is heavy-tailed; "auto" scales it by quantiles.
+# mean is heavy-tailed; "auto" bends it by an inverse hyperbolic sine.
 HEAVY_TAIL = 10.0
 # The variance of larger numbers may be none.
 LARGEST = 1e150
@@ -43,7 +43,7 @@ class TabularEncoder(BaseEstimator):
     ----------
     categorical_features : "auto", list or None
         See `CounterfactualTrainedClassifier`.
-    numeric_scaling : {"auto", "standard", "quantile"} or None
+    numeric_scaling : {"auto", "standard", "asinh", "quantile"} or None
         See `CounterfactualTrainedClassifier`.
 
     Attributes
@@ -115,16 +115,12 @@ class TabularEncoder(BaseEstimator):
         # A constant column has no tail, whatever the rounding error of its mean.
         varies = self.upper_ > self.lower_
         heavy = varies & (reach > HEAVY_TAIL * self.scale_)
-        by_quantile = {"quantile": numbers, "auto": heavy}.get(
-            self.numeric_scaling, np.zeros_like(numbers)
-        )
-        standard = "identity" if self.numeric_scaling is None else "standard"
+        kinds = np.full(len(numbers), self.numeric_scaling or "identity", dtype=object)
+        if self.numeric_scaling == "auto":
+            kinds[:] = np.where(heavy, "asinh", "standard")
         self._scalers = []
-        for kind, chosen in (
-            (standard, numbers & ~by_quantile),
-            ("quantile", by_quantile),
-        ):
-            index = np.flatnonzero(chosen)
+        for kind in dict.fromkeys(kinds[numbers]):
+            index = np.flatnonzero(numbers & (kinds == kind))
             if len(index):
                 scaler = Scaling(kind).fit(values[:, index], sample_weight)
                 slots = np.array([self.variables_[j].slots.start for j in index])

@@ -18,14 +18,18 @@ class Scaling:
 
     Parameters
     ----------
-    kind : {"standard", "quantile", "identity"}
-        To zero mean and unit variance; by quantiles to a normal distribution, and then
-        to unit variance (columns with many ties at an end are far from it); not at all.
+    kind : {"standard", "asinh", "quantile", "identity"}
+        To zero mean and unit variance; that after an inverse hyperbolic sine, which
+        draws in the tails; that after quantiles to a normal distribution (columns with
+        many ties at an end are far from unit variance); not at all.
 
     Attributes
     ----------
     mean_, scale_ : ndarray of shape (n_columns,)
         Of the linear part.
+    center_, width_ : ndarray of shape (n_columns,) or None
+        Of ``arcsinh((x - center) / width)``, linear within a width of the centre and
+        logarithmic far from it.
     quantiles_ : ndarray of shape (n_quantiles, n_columns) or None
         Values at the ``shares_``.
     shares_ : ndarray of shape (n_quantiles,)
@@ -36,7 +40,7 @@ class Scaling:
 
     def fit(self, X, sample_weight=None):
         """Learn from columns of shape (n, n_columns)."""
-        self.quantiles_ = None
+        self.quantiles_ = self.center_ = self.width_ = None
         self.mean_, self.scale_ = np.zeros(X.shape[1]), np.ones(X.shape[1])
         if self.kind == "identity":
             return self
@@ -51,6 +55,9 @@ class Scaling:
             self.shares_ = quantile.references_
             self._mirrored = -self.quantiles_[::-1], -self.shares_[::-1]
             X, sample_weight = quantile.transform(X), None
+        elif self.kind == "asinh":
+            self.center_, self.width_ = center_and_width(X, sample_weight)
+            X = self._bend(X)
         standard = StandardScaler().fit(X, sample_weight=sample_weight)
         self.mean_, self.scale_ = standard.mean_, standard.scale_
         return self
@@ -59,12 +66,19 @@ class Scaling:
         """Scale columns of shape (n, n_columns)."""
         if self.quantiles_ is not None:
             X = self._to_normal(X)
+        elif self.center_ is not None:
+            X = self._bend(X)
         return (X - self.mean_) / self.scale_
 
     def inverse_transform(self, X):
-        """Undo `transform`; beyond the observed range lies its end."""
+        """Undo `transform`; beyond the observed range of quantiles lies its end."""
         X = X * self.scale_ + self.mean_
+        if self.center_ is not None:
+            return np.sinh(X) * self.width_ + self.center_
         return X if self.quantiles_ is None else self._from_normal(X)
+
+    def _bend(self, X):
+        return np.arcsinh((X - self.center_) / self.width_)
 
     def _to_normal(self, X):
         share = np.empty(X.shape)
@@ -85,3 +99,41 @@ class Scaling:
             value[:, j] = np.interp(own, self.shares_, self.quantiles_[:, j])
         value = np.where(share + TAIL > 1, self.quantiles_[-1], value)
         return np.where(share - TAIL < 0, self.quantiles_[0], value)
+
+
+def center_and_width(X, sample_weight=None):
+    """Origin and unit of each column for an inverse hyperbolic sine.
+
+    Amounts and counts, columns without negative values, are told from zero, others from
+    their median. The unit is the median distance from there; where half of the rows
+    are at the origin, as in a column of zeros and a few amounts, that of the others.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, n_columns)
+    sample_weight : ndarray of shape (n,), optional
+
+    Returns
+    -------
+    ndarray, ndarray of shape (n_columns,)
+        The widths are positive.
+    """
+    weight = np.ones(len(X)) if sample_weight is None else sample_weight
+    center, width = np.zeros(X.shape[1]), np.ones(X.shape[1])
+    for j, x in enumerate(X.T):
+        if x.min() < 0:
+            center[j] = weighted_median(x, weight)
+        away = np.abs(x - center[j])
+        apart = away > 0
+        if apart.any():
+            width[j] = weighted_median(away, weight) or weighted_median(
+                away[apart], weight[apart]
+            )
+    return center, width
+
+
+def weighted_median(x, weight):
+    """Smallest value that at least half of the weight does not exceed."""
+    order = np.argsort(x, kind="stable")
+    reached = np.cumsum(weight[order])
+    return x[order][np.searchsorted(reached, reached[-1] / 2)]

@@ -1,5 +1,7 @@
 """What watches a training: its progress bar, and its early end."""
 
+from copy import deepcopy
+
 from skorch.callbacks import Callback, EarlyStopping
 from skorch.utils import noop
 from tqdm.auto import tqdm
@@ -27,14 +29,23 @@ class Progress(Callback):
         self.bar_ = None
 
 
+class BestWeights(EarlyStopping):
+    """Stop when the validation loss no longer falls, back to the best mean weights."""
+
+    def on_epoch_end(self, net, **kwargs):
+        """Keep the weights that the loss was measured with."""
+        super().on_epoch_end(net, **kwargs)
+        if self.best_epoch_ == net.history[-1, "epoch"]:
+            self.best_model_weights_ = deepcopy(net.averaged.state_dict())
+
+
 def early_stopping(patience):
-    """Stop when the validation accuracy no longer rises, back to the best weights."""
-    return EarlyStopping(
-        monitor="valid_acc",
-        lower_is_better=False,
+    """Stop when the validation loss no longer falls, back to the best weights."""
+    return BestWeights(
+        monitor="valid_loss",
         patience=patience,
         threshold=1e-4,
-        threshold_mode="abs",
+        threshold_mode="rel",
         load_best=True,
         sink=noop,
     )

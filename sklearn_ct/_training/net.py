@@ -9,10 +9,12 @@ import torch
 from skorch import NeuralNetClassifier
 from skorch.dataset import Dataset
 from skorch.helper import predefined_split
+from torch.optim.swa_utils import AveragedModel
 
+from sklearn_ct._core.averaging import running_mean
 from sklearn_ct._core.backprop import Ask, logits_and_back, signed_step
 from sklearn_ct._core.bank import Searches, generate, swap_frozen
-from sklearn_ct._core.objective import Bank, input_sparsity, objective
+from sklearn_ct._core.objective import Bank, objective
 from sklearn_ct._core.torch_state import threads
 from sklearn_ct._training.batches import Batches, Epoch
 from sklearn_ct.losses import Terms, Weights
@@ -43,12 +45,17 @@ class Run:
     bank : Bank or None
         The epoch's counterfactuals.
     own : list of Tensor
-        Three for each mini-batch of the epoch: the losses of its rows, as they are and
-        attacked, and the sparsity.
+        Two for each mini-batch of the epoch: the losses of its rows, as they are and
+        attacked.
     logits : list of Tensor of shape (r, K)
         Of the counterfactuals of each mini-batch of the epoch.
     ask : Ask or None
         The network, for the epoch.
+    reach : Tensor of shape (d,) or None
+        Standard deviation of each column, which a nascent step is measured in.
+    mean : list of AveragedModel
+        The one that follows the weights, or none; in a list, since skorch takes a
+        module among attributes for one of its own.
     """
 
     epochs: int = 0
@@ -59,6 +66,8 @@ class Run:
     own: list[torch.Tensor] = field(default_factory=list)
     logits: list[torch.Tensor] = field(default_factory=list)
     ask: Ask | None = None
+    reach: torch.Tensor | None = None
+    mean: list[AveragedModel] = field(default_factory=list)
 
 
 class CounterfactualNet(NeuralNetClassifier):
@@ -86,6 +95,8 @@ class CounterfactualNet(NeuralNetClassifier):
         Rows searched in an epoch.
     first_epoch : int
         Epochs trained conventionally first (the burn-in).
+    averaging : float
+        Share of an exponential mean of the weights that stays at a step; 0: none.
     seed : int
         Of the shuffling, and of the draws of rows, targets and positives.
     **kwargs
@@ -111,6 +122,7 @@ class CounterfactualNet(NeuralNetClassifier):
         swap_immutable=0.0,
         n_counterfactuals=0,
         first_epoch=0,
+        averaging=0.0,
         seed=0,
         **kwargs,
     ):
@@ -124,6 +136,7 @@ class CounterfactualNet(NeuralNetClassifier):
         self.swap_immutable = swap_immutable
         self.n_counterfactuals = n_counterfactuals
         self.first_epoch = first_epoch
+        self.averaging = averaging
         self.seed = seed
         kwargs.setdefault("criterion", torch.nn.CrossEntropyLoss)
         kwargs.setdefault("optimizer", torch.optim.Adam)
@@ -141,7 +154,7 @@ class CounterfactualNet(NeuralNetClassifier):
         validation : tuple of Tensor, optional
             Encoded rows and class indices of the validation part.
         epochs : int, optional
-            Default: ``max_epochs``.
+            Default: ``max_epochs``. Over a single one no mean is taken.
 
         Returns
         -------
@@ -155,7 +168,7 @@ class CounterfactualNet(NeuralNetClassifier):
         if not self.initialized_:
             self.initialize()
         epochs = self.max_epochs if epochs is None else epochs
-        self.run_ = Run(epochs, sample_weight)
+        self.run_ = Run(epochs, sample_weight, reach=self._reach(X))
         self.train_split = (
             None if validation is None else predefined_split(Dataset(*validation))
         )
@@ -202,11 +215,38 @@ class CounterfactualNet(NeuralNetClassifier):
             self.run_.interrupted = False
             raise
 
+    def train_step(self, batch, **fit_params):
+        """Take a step, which the mean of the weights follows."""
+        step = super().train_step(batch, **fit_params)
+        run = self.run_
+        if self.searching and self.averaging and run.epochs > 1:
+            if not run.mean:
+                run.mean.append(running_mean(self.network, self.averaging))
+            run.mean[0].update_parameters(self.network)
+        return step
+
+    def infer(self, x, **fit_params):
+        """Ask the network; of a validation part the one with the mean weights."""
+        if self.run_.mean and not self.module_.training:
+            return self.averaged(x)
+        return super().infer(x, **fit_params)
+
+    @property
+    def averaged(self):
+        """The network with the mean of the weights, where they are averaged."""
+        return self.run_.mean[0].module if self.run_.mean else self.network
+
+    def on_train_end(self, net, X=None, y=None, **kwargs):
+        """Take over the mean of the weights; callbacks may know better ones."""
+        super().on_train_end(net, X, y, **kwargs)
+        if self.run_.mean:
+            self.network.load_state_dict(self.averaged.state_dict())
+
     def train_step_single(self, batch, **fit_params):
         """One pass over the batch and its counterfactuals, and the gradient."""
         X, (y, sample_weight, chunk) = batch
-        others, counterfactual = [], self.searching
-        adv = self.weights.adv if counterfactual and self.signed else 0.0
+        others = []
+        adv = self.weights.adv if self.searching and self.signed else 0.0
         if adv:
             others.append(self._attack(X, y))
         if chunk is not None:
@@ -217,11 +257,7 @@ class CounterfactualNet(NeuralNetClassifier):
         searched = found[(2 if adv else 1) * len(X) :]
         if math.isfinite(loss.item()):
             logits.backward(slope)
-            sparse = torch.zeros_like(clf)
-            if counterfactual and self.weights.sparse:
-                sparse = input_sparsity(self.module_, self.weights.sparse)
-                loss = loss + self.weights.sparse * sparse
-            self.run_.own += clf, attacked, sparse
+            self.run_.own += clf, attacked
             self.run_.logits.append(searched)
         else:
             self.run_.logits.append(torch.full_like(searched, torch.nan))
@@ -233,6 +269,18 @@ class CounterfactualNet(NeuralNetClassifier):
                 stacklevel=2,
             )
         return {"loss": loss, "y_pred": found[: len(X)]}
+
+    def _reach(self, X):
+        """Length of a nascent step of one in each column: a standard deviation.
+
+        Numbers come scaled; a category that few rows have is not to be half switched
+        on in all others.
+        """
+        spread = X.std(0, correction=0)
+        number = self.constraints.group.to(X.device) < 0 if self.constraints else True
+        return torch.where(torch.as_tensor(number), torch.ones_like(spread), spread).to(
+            self.device
+        )
 
     @property
     def network(self):
@@ -247,8 +295,7 @@ class CounterfactualNet(NeuralNetClassifier):
     @property
     def weights_of_searches(self):
         """Weights of the terms that the searches of an epoch enter."""
-        weights = self.weights._replace(sparse=0.0)
-        return weights._replace(adv=0.0) if self.signed else weights
+        return self.weights._replace(adv=0.0) if self.signed else self.weights
 
     def _logits(self, X, others):
         """Logits of a mini-batch and of the counterfactuals that go with it."""
@@ -266,7 +313,7 @@ class CounterfactualNet(NeuralNetClassifier):
     def _attack(self, X, y):
         if self.run_.ask.has_modes:
             self.module_.eval()
-        nascent = signed_step(self.run_.ask, X, y, self.epsilon)
+        nascent = signed_step(self.run_.ask, X, y, self.epsilon * self.run_.reach)
         return swap_frozen(
             nascent, X, self.constraints, self.swap_immutable, self.draw_
         )
@@ -285,8 +332,8 @@ class CounterfactualNet(NeuralNetClassifier):
             Terms._fields, torch.tensor(0.0 if self.run_.own else torch.nan)
         )
         if self.run_.own:
-            own = torch.stack(self.run_.own).view(-1, 3).mean(0)
-            terms |= dict(zip(("clf", "adv", "sparse"), own, strict=True))
+            own = torch.stack(self.run_.own).view(-1, 2).mean(0)
+            terms |= dict(zip(("clf", "adv"), own, strict=True))
         if self.run_.bank is not None:
             terms |= self.run_.bank.terms(torch.cat(self.run_.logits))
         for name, term in terms.items():

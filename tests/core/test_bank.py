@@ -245,31 +245,6 @@ def test_a_share_of_the_nascent_takes_over_the_immutable_columns(data, share):
 NEITHER = {"rise": torch.zeros(1, 2).bool(), "fall": torch.zeros(1, 2).bool()}
 
 
-def test_between_lies_on_the_way_to_a_protected_real_row(data, monkeypatch):
-    X, y = data
-    constraints = replace(
-        Constraints.free(3),
-        rise=torch.tensor([[False, True, False]]),
-        fall=torch.tensor([[False, True, True]]),
-    )
-    # Without perturbation a nascent counterfactual is its row.
-    net = Epoch(constraints=constraints, epsilon=0.0, n_counterfactuals=120)
-    drawn = kept_results(monkeypatch, _Positives, "__call__")
-    shares = []
-    for _ in range(10):
-        batch = net.generate(X, y)
-        x, real = batch.nascent, drawn[-1]
-        partner = real.clone()
-        partner[:, 0] = x[:, 0]
-        partner[:, 2] = torch.minimum(real[:, 2], x[:, 2])
-        share = batch.share[:, None]
-        torch.testing.assert_close(batch.between, share * x + (1 - share) * partner)
-        shares.append(batch.share)
-    assert shares[0].shape == (120,)
-    deciles = torch.cat(shares).quantile(torch.linspace(0.1, 0.9, 9))
-    assert (deciles - torch.linspace(0.1, 0.9, 9)).abs().max() < 0.05
-
-
 def test_the_draws_of_an_epoch_are_reproducible(classes):
     options = {"tau": 0.3, "tau_max": 0.9, "n_positives": 3, "swap_immutable": 0.5}
     constraints = replace(Constraints.free(2), **NEITHER)

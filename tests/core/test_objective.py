@@ -6,7 +6,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from sklearn_ct._core.network import MLP
-from sklearn_ct._core.objective import Bank, input_sparsity, objective
+from sklearn_ct._core.objective import Bank, objective
 from sklearn_ct.losses import (
     CounterfactualBatch,
     Weights,
@@ -14,17 +14,15 @@ from sklearn_ct.losses import (
     contrastive_divergence,
     energy,
     energy_ridge,
-    interpolation_loss,
 )
 
-FULL = Weights(0.5, 0.25, 0.1, 0.3)
+FULL = Weights(0.5, 0.25, 0.1)
 EVERY = [
     FULL,
-    Weights(0.5, 0.25, 0.1),
     Weights(0.0, 0.25, 0.0),
     Weights(0.5, 0.0, 0.0),
-    Weights(0.0, 0.25, 0.1, 0.3),
-    Weights(0.5, 0.0, 0.1, 0.3),
+    Weights(0.0, 0.25, 0.1),
+    Weights(0.5, 0.0, 0.1),
 ]
 
 
@@ -53,8 +51,6 @@ def case():
         nascent=rows(3),
         target=torch.tensor([2, 0, 1]),
         label=torch.tensor([1, 1, 0]),
-        between=rows(3),
-        share=tensor(0.3, 0.0, 0.8),
         weight=tensor(0.5, 2.0, 1.0),
     )
     return module, rows(5), label, batch
@@ -84,17 +80,12 @@ def expected_terms(module, x, label, weight, batch):
     real, found = -logits(batch.real)[at], -logits(batch.found)[at]
     loss = -log_softmax(logits(x))[np.arange(5), label.numpy()]
     nascent = log_softmax(logits(batch.nascent))
-    between = log_softmax(logits(batch.between))
-    share, rows = batch.share.numpy(), np.arange(3)
+    rows = np.arange(3)
     return [
         (weight.numpy() * loss).sum() / weight.numpy().sum(),
         real.mean() - found.mean(),
         -(batch.weight.numpy() * nascent[rows, batch.label.numpy()]).mean(),
         (real**2).mean() + (found**2).mean(),
-        -(
-            batch.weight.numpy()
-            * (share * between[rows, batch.label] + (1 - share) * between[rows, target])
-        ).mean(),
     ]
 
 
@@ -104,7 +95,7 @@ def test_value_against_numpy(case, weights):
     weight = tensor(0.5, 2.0, 1.0, 0.0, 3.0)
     found = evaluate(module, x, label, weight, batch, weights)
     clf, *others = expected_terms(module, x, label, weight, batch)
-    total = clf + sum(w * term for w, term in zip(weights[:4], others, strict=True))
+    total = clf + sum(w * term for w, term in zip(weights, others, strict=True))
     assert found.clf.item() == pytest.approx(clf, rel=1e-12)
     assert found.loss.item() == pytest.approx(total, rel=1e-12)
 
@@ -128,12 +119,9 @@ def test_slope_against_autograd_of_the_terms(case, weights, weight):
         contrastive_divergence(real, other),
         adversarial_loss(module(batch.nascent), batch.label, batch.weight),
         energy_ridge(real, other),
-        interpolation_loss(
-            module(batch.between), batch.label, batch.target, batch.share, batch.weight
-        ),
     ]
     loss = (weight * own).sum() / weight.sum()
-    loss = loss + sum(w * term for w, term in zip(weights[:4], terms, strict=True))
+    loss = loss + sum(w * term for w, term in zip(weights, terms, strict=True))
     loss.backward()
     for grad, parameter in zip(found, module.parameters(), strict=True):
         torch.testing.assert_close(grad, parameter.grad, rtol=1e-10, atol=1e-12)
@@ -194,8 +182,6 @@ def numbered(n):
         nascent=column + 0.2,
         target=number % 3,
         label=(number + 1) % 3,
-        between=column + 0.3,
-        share=number / n,
         weight=number * 2.0,
     )
 
@@ -203,26 +189,21 @@ def numbered(n):
 def test_chunks_spread_evenly_and_keep_the_rows_of_a_search_together():
     batch = numbered(11)
     chunks = Bank(batch, FULL, 3).chunks(4)
-    assert [len(chunk.rows) for chunk in chunks] == [12, 12, 12, 8]
+    assert [len(chunk.rows) for chunk in chunks] == [9, 9, 9, 6]
     start = 0
     for chunk in chunks:
-        m = len(chunk.rows) // 4
+        m = len(chunk.rows) // 3
         numbers = torch.arange(start, start + m)
-        offsets = torch.tensor([0, 0.1, 0.2, 0.3]).double()
+        offsets = torch.tensor([0, 0.1, 0.2]).double()
         expected = (numbers[:, None] + offsets).reshape(-1, 1)
         torch.testing.assert_close(chunk.rows, expected)
-        real, found, nascent, between = chunk.target.reshape(m, 4, 3).unbind(1)
+        real, found, nascent = chunk.target.reshape(m, 3, 3).unbind(1)
         assert torch.equal(real.argmax(1), batch.target[numbers])
         assert torch.equal(found, real)
         assert not nascent.any()
-        assert not between.any()
-        labels = chunk.label.reshape(m, 4, 3)
+        labels = chunk.label.reshape(m, 3, 3)
         assert torch.equal(labels[:, 2].argmax(1), batch.label[numbers])
-        torch.testing.assert_close(
-            labels[:, 3].gather(1, batch.label[numbers, None])[:, 0],
-            batch.share[numbers].double(),
-        )
-        paid = chunk.weight.reshape(m, 4)[:, 2] * m / FULL.adv
+        paid = chunk.weight.reshape(m, 3)[:, 2] * m / FULL.adv
         torch.testing.assert_close(paid, batch.weight[numbers].double())
         start += m
     assert start == 11
@@ -230,14 +211,14 @@ def test_chunks_spread_evenly_and_keep_the_rows_of_a_search_together():
 
 def test_more_chunks_than_searches():
     chunks = Bank(numbered(3), FULL, 3).chunks(5)
-    assert [len(chunk.rows) for chunk in chunks] == [4, 4, 4, 0, 0]
+    assert [len(chunk.rows) for chunk in chunks] == [3, 3, 3, 0, 0]
     assert chunks[4].rows.shape == (0, 1)
 
 
 @pytest.mark.parametrize(
     ("weights", "kinds"),
     [
-        (FULL, ["real", "found", "nascent", "between"]),
+        (FULL, ["real", "found", "nascent"]),
         (Weights(0.0, 0.2, 0.0), ["nascent"]),
         (Weights(0.2, 0.0, 0.0), ["real", "found"]),
         (Weights(0.0, 0.2, 0.1), ["real", "found", "nascent"]),
@@ -255,8 +236,8 @@ def test_terms_of_an_epoch(case, weights):
     bank = Bank(batch, weights, 3)
     logits = torch.cat([module(chunk.rows) for chunk in bank.chunks(2)]).detach()
     _, *others = expected_terms(module, x, label, torch.ones(5), batch)
-    div, adv, reg, mix, _ = weights
-    asked = {"div": div or reg, "adv": adv, "reg": div or reg, "mix": mix}
+    div, adv, reg = weights
+    asked = {"div": div or reg, "adv": adv, "reg": div or reg}
     expected = {
         name: pytest.approx(term, rel=1e-12)
         for (name, weight), term in zip(asked.items(), others, strict=True)
@@ -269,10 +250,10 @@ def test_terms_leave_out_what_is_not_finite(case):
     module, _, _, batch = case
     bank = Bank(batch, FULL, 3)
     logits = torch.cat([module(chunk.rows) for chunk in bank.chunks(1)]).detach()
-    logits[5, 0] = torch.nan
+    logits[4, 0] = torch.nan
     others = Bank(batch.take(torch.tensor([0, 2])), FULL, 3)
     found = bank.terms(logits)
-    expected = others.terms(torch.cat([logits[:4], logits[8:]]))
+    expected = others.terms(torch.cat([logits[:3], logits[6:]]))
     assert found.keys() == expected.keys()
     for name, term in found.items():
         torch.testing.assert_close(term, expected[name])
@@ -282,7 +263,7 @@ def test_nascent_counterfactuals_of_the_mini_batch_itself(case):
     module, x, label, batch = case
     weight = tensor(0.5, 2.0, 1.0, 0.0, 3.0)
     nascent = x + 0.1
-    (chunk,) = Bank(batch, Weights(0.5, 0.0, 0.1, 0.3), 3).chunks(1)
+    (chunk,) = Bank(batch, Weights(0.5, 0.0, 0.1), 3).chunks(1)
     rows = torch.cat([x, nascent, chunk.rows])
     found = objective(module(rows).detach(), label, weight, chunk, adv=0.25)
     own = cross_entropy(module(nascent), label, reduction="none")
@@ -297,40 +278,3 @@ def test_nascent_counterfactuals_of_the_mini_batch_itself(case):
     own = cross_entropy(logits, label, reduction="none")
     (0.25 * (weight * own).sum() / weight.sum()).backward()
     torch.testing.assert_close(found.slope[5:10], logits.grad)
-
-
-def test_input_sparsity_is_the_l1_norm_of_the_first_layer(case):
-    module, x, label, _ = case
-    cross_entropy(module(x), label).backward()
-    before = [p.grad.clone() for p in module.parameters()]
-    first = module[0].weight.detach()
-    found = input_sparsity(module, 0.3)
-    assert found.item() == pytest.approx(first.abs().sum().item(), rel=1e-12)
-    for k, (old, parameter) in enumerate(zip(before, module.parameters(), strict=True)):
-        expected = old + 0.3 * first.sign() if k == 0 else old
-        torch.testing.assert_close(parameter.grad, expected)
-
-
-def test_input_sparsity_is_that_of_the_first_layer_that_is_trained():
-    frozen = torch.nn.Linear(3, 3).requires_grad_(False)
-    module = torch.nn.Sequential(frozen, torch.nn.Linear(3, 2))
-    module(torch.ones(2, 3)).sum().backward()
-    before = module[1].weight.grad.clone()
-    found = input_sparsity(module, 0.3)
-    weight = module[1].weight.detach()
-    torch.testing.assert_close(found, weight.abs().sum())
-    torch.testing.assert_close(module[1].weight.grad, before + 0.3 * weight.sign())
-    assert frozen.weight.grad is None
-
-
-def test_a_network_that_is_not_trained_has_no_input_sparsity():
-    module = torch.nn.Linear(3, 2).requires_grad_(False).to("meta")
-    found = input_sparsity(module, 0.3)
-    assert found.shape == ()
-    assert found.device.type == "meta"
-
-
-def test_a_network_without_matrices_has_no_input_sparsity():
-    scale = torch.nn.LayerNorm(3)
-    scale(torch.ones(2, 3)).sum().backward()
-    assert input_sparsity(scale, 0.3) == 0

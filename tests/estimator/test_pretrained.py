@@ -485,7 +485,7 @@ def test_fine_tuning_for_half_the_epochs_keeps_most_of_the_gain():
         "lambda_div": 0.5,
         "lambda_adv": 0.25,
         "lambda_reg": 0.25,
-        "lambda_sparse": 0.0,
+        "averaging": 0.0,
         "generator": ECCCo(nascent="last", max_move=None, epoch_steps=None),
         "n_counterfactuals": 200,
         "batch_size": 30,

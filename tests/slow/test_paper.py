@@ -95,11 +95,10 @@ def gaussians(n, seed, means=(1.0, 1.5)):
 
 # The objective and the searches of the paper, without what this package adds.
 PAPER = {
-    "lambda_mix": 0.0,
     "n_positives": 1,
     "swap_immutable": 0.0,
     "epsilon": 0.3,
-    "lambda_sparse": 0.0,
+    "averaging": 0.0,
     "generator": ECCCo(nascent="last", max_move=None, epoch_steps=None),
 }
 

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from sklearn_ct._pipeline.explain import explain
-from sklearn_ct._pipeline.parts import encode, to_classifier
+from sklearn_ct._pipeline.unwrap import encode, to_classifier
 from sklearn_ct._tables.containers import dense, take_rows
 from sklearn_ct.audit import recourse_survival
 from sklearn_ct.audit._advice import cheapest, target_of

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from sklearn_ct._pipeline.explain import explain
-from sklearn_ct._pipeline.parts import encode
+from sklearn_ct._pipeline.unwrap import encode
 from sklearn_ct._tables.containers import is_polars, take_rows
 from sklearn_ct.audit._features import as_pandas
 from sklearn_ct.metrics import sparsity

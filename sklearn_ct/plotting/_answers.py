@@ -5,7 +5,7 @@ import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from sklearn_ct._pipeline.explain import explain
-from sklearn_ct._pipeline.parts import to_classifier
+from sklearn_ct._pipeline.unwrap import to_classifier
 from sklearn_ct.metrics import robust_accuracy_curve
 from sklearn_ct.plotting._figure import COLOURS, axes_of
 

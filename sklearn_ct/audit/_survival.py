@@ -54,7 +54,8 @@ def recourse_survival(
         rows of ``X``.
     kinds : sequence of {"seed", "bootstrap"}, default=("seed", "bootstrap")
         How the model is trained again: on the same rows with another seed; on rows
-        drawn with replacement, with another seed as well.
+        drawn with replacement, with another seed as well. The kinds below may be
+        named, too.
     new_data : tuple (X, y), default=None
         Where given, also trained on these rows instead, kind ``"new_data"``.
     models : list of estimators, default=None
@@ -228,7 +229,8 @@ def _jobs(estimator, X, y, kinds, new_data, models, n_models, seed):
     """(kind, (model, rows to train it on or None)) of every model."""
     rng = np.random.default_rng([seed, 5])
     jobs = []
-    for kind in (*kinds, *(["new_data"] if new_data is not None else [])):
+    trained = [kind for kind in kinds if kind in KINDS]
+    for kind in trained + (["new_data"] if new_data is not None else []):
         for _ in range(n_models):
             model = _again(estimator, int(rng.integers(2**31)))
             train = X, y
@@ -351,7 +353,9 @@ def _asking(estimator, X, target, n_samples, seed):
 
 
 def _check(kinds, n_models, noise, new_data, models):
-    if isinstance(kinds, str) or any(kind not in KINDS for kind in kinds):
+    own = {"new_data": new_data, "models": models, "noise": noise}
+    known = {*KINDS, *(name for name, given in own.items() if given is not None)}
+    if isinstance(kinds, str) or not known.issuperset(kinds):
         raise ValueError(
             "The 'kinds' parameter of recourse_survival must be a sequence of "
             f"{list(KINDS)}; new rows, models and noise have parameters of their own. "

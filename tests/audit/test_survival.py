@@ -72,7 +72,14 @@ def test_models_that_always_say_the_same(fitted):
 
 def test_training_again_is_what_it_says(fitted, answers):
     frame = recourse_survival(
-        fitted, X, Y, answers, new_data=(X[:150], Y[:150]), noise=0.1, **FAST
+        fitted,
+        X,
+        Y,
+        answers,
+        kinds=["seed", "bootstrap", "noise"],
+        new_data=(X[:150], Y[:150]),
+        noise=0.1,
+        **FAST,
     )
     assert frame["kind"].tolist() == ["seed", "bootstrap", "new_data", "noise"]
     # The seed's models are ones of the same settings with other seeds.
@@ -207,6 +214,7 @@ def test_what_cannot_be_trained_again_is_refused():
     [
         ({"kinds": "seed"}, "'kinds' parameter .* Got 'seed'"),
         ({"kinds": ["later"]}, "'kinds' parameter"),
+        ({"kinds": ["new_data"]}, "'kinds' parameter"),
         ({"kinds": ()}, "has no models: give"),
         ({"n_models": 1}, "'n_models' parameter"),
         ({"noise": -1}, "'noise' parameter"),

@@ -77,8 +77,9 @@ def test_explain_dask(tmp_path):
     assert (answers["target"] == "approved").all()
 
 
+@pytest.mark.slow
 def test_plot_audit(tmp_path):
-    size = ["--rows", 500, "--epochs", 2, "--output", tmp_path / "audit.html"]
+    size = ["--rows", 600, "--epochs", 10, "--output", tmp_path / "audit.html"]
     output = run(EXAMPLES / "plot_audit.py", *size)
     assert "tests, " in output
     assert "is told by the other columns" in output

@@ -9,11 +9,14 @@ from sklearn_ct.datasets._fetch import (
     fetch_gmsc,
     fetch_mnist,
 )
-from sklearn_ct.datasets._synthetic import (
+from sklearn_ct.datasets._loans import (
+    loan_application_is_possible,
     loan_approval_probability,
+    make_loan_applications,
+)
+from sklearn_ct.datasets._paper import (
     make_circles,
     make_linearly_separable,
-    make_loan_applications,
     make_moons,
     make_overlapping,
 )
@@ -26,6 +29,7 @@ __all__ = [
     "fetch_german_credit",
     "fetch_gmsc",
     "fetch_mnist",
+    "loan_application_is_possible",
     "loan_approval_probability",
     "make_circles",
     "make_linearly_separable",

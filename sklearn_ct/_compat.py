@@ -1,4 +1,4 @@
-"""The private names of scikit-learn that this package uses, in one place."""
+"""The private names and attributes of scikit-learn that this package uses."""
 
 from sklearn.utils._param_validation import (
     Interval,
@@ -14,7 +14,16 @@ __all__ = [
     "StrOptions",
     "check_partial_fit_first_call",
     "check_sample_weight",
+    "positive_label_of",
 ]
 
 check_partial_fit_first_call = _check_partial_fit_first_call
 check_sample_weight = _check_sample_weight
+
+
+def positive_label_of(tuned):
+    """Give the label that a fitted `TunedThresholdClassifierCV` counts as positive.
+
+    There is no public name for it.
+    """
+    return tuned._curve_scorer._get_pos_label()

@@ -4,23 +4,18 @@ import numpy as np
 import pandas as pd
 
 from sklearn_ct._estimator.validation import check_X
-from sklearn_ct._pipeline.invert import categories_of, input_columns, invert
-from sklearn_ct._pipeline.memo import Memo
+from sklearn_ct._pipeline.background import DROPPED, seen_around, typed
+from sklearn_ct._pipeline.dependence import Dependence
+from sklearn_ct._pipeline.invert import input_columns, invert
+from sklearn_ct._pipeline.memo import memo_of
 from sklearn_ct._pipeline.rules import outer_rules
 from sklearn_ct._recourse.references import References
 from sklearn_ct._tables.containers import (
     column_names,
     is_frame,
-    number_type,
     take_column,
 )
 from sklearn_ct._tables.encoder import TabularEncoder
-from sklearn_ct._tables.feature import limits
-
-# Stands for every category of a column that the pipeline drops.
-DROPPED = "-"
-# Rows that are moved to see which codes depend on which variables.
-LOOK_ROWS = 64
 
 
 class PipelineCodec:
@@ -46,12 +41,15 @@ class PipelineCodec:
         self.inner = classifier.encoder_
         self.classifier = classifier
         self.like = X.iloc[:0] if is_frame(X) else X[:0]
-        self._columns = column_names(self.like)
-        self._inputs = input_columns(steps, self._columns)
+        self.names = column_names(self.like)
+        self._inputs = input_columns(steps, self.names)
         sizes = {k: len(real) for k, real in classifier.references_.items()}
         stacked = np.vstack([real.values for real in classifier.references_.values()])
-        frames = [self.invert(self.inner.table(stacked)), self._seen(stacked[:1])]
-        background = self._typed(pd.concat(frames, ignore_index=True))
+        frames = [
+            self.invert(self.inner.table(stacked)),
+            seen_around(self, stacked[:1]),
+        ]
+        background, self._dropped = typed(self, pd.concat(frames, ignore_index=True))
         if not is_frame(X) and X.dtype.kind in "biuf":
             # Whole numbers of a pipeline that takes any become any.
             numbers = background.select_dtypes("number").dtypes
@@ -79,7 +77,8 @@ class PipelineCodec:
                 self._labels[j] = labels.astype(self._label_dtype(variable)).array
                 self._index[j] = pd.Index(labels)
         self._memo = None
-        self._look(values)
+        self.dependence, seen = Dependence.look(self, values)
+        self._memo = memo_of(self, *seen)
         self.rules = outer_rules(self, classifier.rules_)
 
     def position(self, column):
@@ -160,9 +159,9 @@ class PipelineCodec:
 
     def encode(self, X):
         """Codes of a table, through the whole pipeline."""
-        return self.inner.transform(self._passed(X))
+        return self.inner.transform(self.passed(X))
 
-    def _passed(self, X):
+    def passed(self, X):
         """Table that the classifier is given of a table."""
         for _, step in self.steps:
             X = step.transform(X)
@@ -191,15 +190,15 @@ class PipelineCodec:
                 labels = self._labels[j].take(codes, allow_fill=True)
                 columns[variable.columns[0]] = labels
         if not is_frame(self.like):
-            table = np.empty((len(values), len(self._columns)), dtype=self.like.dtype)
+            table = np.empty((len(values), len(self.names)), dtype=self.like.dtype)
             for k, cells in columns.items():
                 table[:, k] = cells
             return table
         for k, dtype in enumerate(self.like.dtypes):
             if isinstance(columns[k], np.ndarray):
                 columns[k] = pd.Series(columns[k]).astype(dtype)
-        frame = pd.DataFrame({k: columns[k] for k in range(len(self._columns))})
-        frame.columns = self._columns
+        frame = pd.DataFrame({k: columns[k] for k in range(len(self.names))})
+        frame.columns = self.names
         return frame
 
     def _label_dtype(self, variable):
@@ -229,148 +228,23 @@ class PipelineCodec:
                 X[:, self.variables_[j].columns[0]] = DROPPED
         return X
 
-    def _seen(self, row):
-        """Invert a row with one cell changed to what `fit` saw and the sample may lack.
-
-        These are the categories and the ends of the numbers; where one cell moves
-        several columns (PCA), nobody has seen the row that results.
-        """
-        moved = []
-        for j, variable in enumerate(self.inner.variables_):
-            if variable.is_number:
-                seen = [self.inner.lower_[j], self.inner.upper_[j]]
-            else:
-                seen = np.flatnonzero(self.inner.observed_[variable.slots])
-            rows = np.repeat(row, len(seen), axis=0)
-            rows[:, j] = seen
-            moved.append(rows)
-        frame = self.invert(self.inner.table(np.vstack([row, *moved])))
-        cells = frame.astype(object).to_numpy()
-        differs = (cells != cells[0]) & ~(pd.isna(cells) & pd.isna(cells[0]))
-        return frame[differs.sum(axis=1) == 1]
-
-    def _typed(self, frame):
-        """Columns with the types that the outer encoder is to see."""
-        categories = {}
-        steps = [*self.steps, ("", self.classifier)]
-        origins = categories_of(steps, self._columns, categories)
-        for variable in self.inner.variables_:
-            if not variable.is_number and not variable.is_block:
-                known = (variable.categories, variable.ordered)
-                categories.setdefault(origins[variable.columns[0]], known)
-        columns, self._dropped = {}, set()
-        for j, name in enumerate(self._columns):
-            column = frame[name]
-            is_dropped = column.isna().all()
-            if is_frame(self.like):
-                dtype = self.like.dtypes.iloc[j]
-            else:
-                dtype = self._number_like(column)
-            if name in categories and not is_dropped:
-                labels, ordered = categories[name]
-                if isinstance(dtype, pd.CategoricalDtype) and dtype.ordered:
-                    inside = [c for c in dtype.categories if c in set(labels)]
-                    labels, ordered = inside, True
-                elif dtype is not None and pd.api.types.is_bool_dtype(dtype):
-                    ordered = True  # as the classifier has it
-                dtype = pd.CategoricalDtype(labels, ordered=ordered)
-                # By value: scikit-learn may give numbers for truth values.
-                codes = pd.Index(labels, dtype=object).get_indexer(
-                    column.astype(object)
-                )
-                column = pd.Series(pd.Categorical.from_codes(codes, dtype=dtype))
-                # Missing cells as a category of their own are no advice to give.
-                column = column.fillna(column.mode().iloc[0])
-            elif dtype is not None and not pd.api.types.is_numeric_dtype(dtype):
-                is_dropped = True  # no value of it was kept
-                column = pd.Series(pd.Categorical([DROPPED] * len(frame)), frame.index)
-            else:
-                column = column.astype(float).fillna(0.0)
-                if dtype is not None and dtype.kind in "iu":
-                    # What a lossy inverse gives may lie beyond the type.
-                    column = column.round().clip(*limits(number_type(dtype)))
-                column = column.astype(dtype or float)
-            columns[name] = column
-            if is_dropped:
-                self._dropped.add(j)
-        return pd.DataFrame(columns)
-
-    def _number_like(self, column):
-        """Type of an array asked about, if it holds such a column's numbers."""
-        if self.like.dtype.kind == "f":
-            return self.like.dtype
-        if self.like.dtype.kind in "iu":
-            cells = column.dropna().astype(float)
-            if np.allclose(cells, cells.round(), rtol=0, atol=1e-6):
-                return self.like.dtype
-        return None
-
     # -- what depends on what -----------------------------------------------------
-
-    def _look(self, values):
-        """Which codes each variable acts on, from moving it in a few rows."""
-        rows = values[:: max(1, len(values) // LOOK_ROWS)][:LOOK_ROWS]
-        self.template = rows[:1]
-        tables = [rows]
-        for j, variable in enumerate(self.variables_):
-            moved = rows.copy()
-            if variable.is_number:
-                moved[:, j] = np.roll(rows[:, j], 1)
-                moved[:1, j] = self.lower_[j]
-                moved[1:2, j] = self.upper_[j]
-            else:
-                k = len(variable.categories)
-                moved[:, j] = (rows[:, j] + 1 + np.arange(len(rows)) % (k - 1 or 1)) % k
-            tables.append(moved)
-        ladders = [self._ladder(j) for j in range(len(self.variables_))]
-        # One call of the pipeline for all of them.
-        stacked = np.vstack(tables + ladders)
-        passed = self._passed(self.input(stacked))
-        every = self.inner.transform(passed)
-        here, *moved = np.split(every[: len(rows) * len(tables)], len(tables))
-        ends = np.cumsum([len(ladder) for ladder in ladders])[:-1]
-        # Codes of the ends of a number, and of each category.
-        self.ladders = np.split(every[len(rows) * len(tables) :], ends)
-        pairs = [(m, here) for m in moved] + [(x, x[:1]) for x in self.ladders]
-        acts = [(np.abs(a - b) > 1e-9).any(axis=0) for a, b in pairs]
-        self.depends = np.logical_or(*np.split(np.array(acts), 2))
-        self.alone = self.depends.sum(axis=0) == 1
-        self.owner = self.depends.argmax(axis=0)
-        if (self.depends.sum(axis=0) <= 1).all():
-            self._memo = Memo(self, stacked, self.inner.read(passed))
-            if not np.allclose(self._memo.embed(rows), here, rtol=0, atol=1e-9):
-                self._memo = None
-
-    def _ladder(self, j):
-        """Rows that differ in one variable only, in its rising order."""
-        variable = self.variables_[j]
-        steps = (
-            [self.lower_[j], self.upper_[j]]
-            if variable.is_number
-            else np.arange(len(variable.categories))
-        )
-        rows = np.repeat(self.template, len(steps), axis=0)
-        rows[:, j] = steps
-        return rows
 
     def spread(self, by_variable):
         """Repeat what is given for each variable for the codes that it acts on."""
-        return np.asarray(by_variable)[..., self.owner]
+        return self.dependence.spread(by_variable)
 
     def slots_of(self, j):
         """Which codes a variable alone acts on; none if it shares any."""
-        return self.depends[j] & self.alone[self.depends[j]].all()
+        return self.dependence.slots_of(j)
 
     def collect(self, by_code):
         """Sum what is given for each code over the variable that owns it."""
-        owners = (
-            np.eye(len(self.variables_))[self.owner] * self.depends.any(axis=0)[:, None]
-        )
-        return by_code @ owners
+        return self.dependence.collect(by_code)
 
     def constraint_arrays(self, lower, upper, allowed, rise, fall):
         """Rules on the variables as far as they are rules on single codes."""
-        inner = self.classifier.rules_
+        inner, known = self.classifier.rules_, self.dependence
         n = len(lower)
         arrays = {
             name: np.repeat(value, n, axis=0)
@@ -380,20 +254,20 @@ class PipelineCodec:
             if name in ("lower", "upper", "rise", "fall")
         }
         groups = self.groups_
-        free = self.depends.T.astype(float) @ (rise | fall).T.astype(float) > 0
+        free = known.depends.T.astype(float) @ (rise | fall).T.astype(float) > 0
         arrays["rise"], arrays["fall"] = free.T.copy(), free.T.copy()
         numbers = self.numbers_ & np.isfinite(lower).all(0) & np.isfinite(upper).all(0)
-        template = np.repeat(self.template, 2 * n, axis=0)
+        template = np.repeat(known.template, 2 * n, axis=0)
         ends = np.where(numbers, np.vstack([lower, upper]), template)
         codes = self.embed(ends)
         low, high = np.sort([codes[:n], codes[n:]], axis=0)
-        box = self.alone & numbers[self.owner] & (groups < 0)
+        box = known.alone & numbers[known.owner] & (groups < 0)
         arrays["lower"][:, box], arrays["upper"][:, box] = low[:, box], high[:, box]
         for j, variable in enumerate(self.variables_):
             if variable.is_number:
                 continue
-            slots = np.flatnonzero(self.alone & self.depends[j] & (groups >= 0))
-            for c, codes in enumerate(self.ladders[j]):
+            slots = np.flatnonzero(known.alone & known.depends[j] & (groups >= 0))
+            for c, codes in enumerate(known.ladders[j]):
                 own = slots[codes[slots] > 0.5]
                 arrays["upper"][:, own] = allowed[:, [variable.slots.start + c]]
         return arrays | {"group": groups, "rank": self.inner.ranks_}

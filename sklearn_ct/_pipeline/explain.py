@@ -3,16 +3,13 @@
 from dataclasses import fields
 
 import numpy as np
-from sklearn.frozen import FrozenEstimator
-from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ct._estimator.classifier import CounterfactualTrainedClassifier
 from sklearn_ct._estimator.explaining import subject_of
-from sklearn_ct._pipeline.calibration import Calibration, calibrated_part
 from sklearn_ct._pipeline.codec import PipelineCodec
 from sklearn_ct._pipeline.invert import type_name
-from sklearn_ct._pipeline.threshold import THRESHOLDED, Cutoff
+from sklearn_ct._pipeline.unwrap import split_parts
 from sklearn_ct._recourse.call import explain_table
 from sklearn_ct._recourse.options import ExplainOptions
 from sklearn_ct._tables.containers import (
@@ -119,32 +116,3 @@ def _explain(steps, last, predict_proba, X, target, options):
     if is_polars(X):
         return result.map_tables(lambda table: to_polars(table, X))
     return result
-
-
-def split_parts(estimator):
-    """Split into the steps that do something, the estimator at the end, its cutoff."""
-    if isinstance(estimator, FrozenEstimator):
-        return split_parts(estimator.estimator)
-    if isinstance(estimator, THRESHOLDED):
-        check_is_fitted(estimator)
-        # What is outside decides, whatever is inside.
-        return *split_parts(estimator.estimator_)[:2], Cutoff.of(estimator)
-    if (part := calibrated_part(estimator)) is not None:
-        steps, last, _ = split_parts(part)
-        if isinstance(last, CounterfactualTrainedClassifier):
-            last = Calibration.of(estimator).apply(last)
-            last.classes_ = estimator.classes_  # scikit-learn may have fitted codes
-        return steps, last, None
-    if hasattr(estimator, "best_estimator_"):
-        return split_parts(estimator.best_estimator_)
-    if hasattr(estimator, "refit"):
-        check_is_fitted(estimator)
-    if not isinstance(estimator, Pipeline):
-        return [], estimator, None
-    steps = [
-        (name, step)
-        for name, step in estimator.steps[:-1]
-        if step is not None and not isinstance(step, str)
-    ]
-    more, last, cutoff = split_parts(estimator.steps[-1][1])
-    return steps + more, last, cutoff

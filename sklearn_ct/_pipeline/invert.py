@@ -42,66 +42,97 @@ def invert(name, step, table, columns):
     ValueError
         Where the step cannot be inverted.
     """
-    cells = table.to_numpy() if is_frame(table) else np.asarray(table)
-    identity = isinstance(step, FunctionTransformer) and step.func is None
-    if step is None or isinstance(step, str) or identity:
-        return pd.DataFrame(cells, columns=columns)
-    if isinstance(step, Pipeline):
-        inputs = input_columns(step.steps, columns)
-        for (part_name, part), names in zip(
-            step.steps[::-1], inputs[::-1], strict=True
-        ):
-            table = invert(f"{name}__{part_name}", part, table, names)
-        return table
-    if isinstance(step, ColumnTransformer):
-        found = {}
-        for part_name, part, part_columns in step.transformers_:
-            slots = step.output_indices_[part_name]
-            if isinstance(part, str) and part == "drop":
-                continue
-            names = selected(part_columns, columns)
-            if not len(names) or slots.stop == slots.start:
-                continue
-            back = invert(f"{name}__{part_name}", part, cells[:, slots], names)
-            found |= {column: back[column] for column in names}
-        return _frame(found, columns, len(cells))
-    if hasattr(step, "get_support"):
-        kept = [columns[j] for j in step.get_support(indices=True)]
-        return _frame(dict(zip(kept, cells.T, strict=True)), columns, len(cells))
-    if hasattr(step, "keep_empty_features"):
-        # An imputer leaves what is there as it is; indicators come after it.
-        kept = _imputed(step, columns)
-        parts = dict(zip(kept, cells.T[: len(kept)], strict=True))
-        return _frame(parts, columns, len(cells))
-    if isinstance(step, TargetEncoder):
-        return _nearest_labels(step, cells.astype(float), columns)
-    if isinstance(step, FunctionTransformer):
-        if step.inverse_func is None:
-            raise _not_invertible(name, step)
-        if is_frame(table) or hasattr(step, "feature_names_in_"):
-            known = table.columns if is_frame(table) else columns
-            cells = pd.DataFrame(cells, columns=known).infer_objects()
-        else:
-            cells = cells.astype(float)
-    elif not hasattr(step, "inverse_transform"):
-        raise _not_invertible(name, step)
-    elif isinstance(step, OneHotEncoder | OrdinalEncoder):
-        if pd.isna(cells).any():
-            raise ValueError(
-                f"The step {name!r} of the pipeline ({type_name(step)}) cannot be "
-                "inverted: a later step drops some of its columns. Select features in "
-                "front of it."
-            )
-        if isinstance(step, OrdinalEncoder):
-            # A domain may reach beyond the first and the last category.
-            own = [step.encoded_missing_value, step.unknown_value or 0]
-            lowest = np.nanmin([0, *own])
-            highest = [np.nanmax([len(c) - 1, *own]) for c in step.categories_]
-            cells = np.clip(cells.astype(float), lowest, highest)
-    elif is_frame(table) and not type(step).__module__.startswith("sklearn."):
-        cells = table.infer_objects()
+    for fits, undo in INVERSIONS:
+        if fits(step):
+            return undo(name, step, table, columns)
+    raise not_invertible(name, step)
+
+
+def _cells(table):
+    return table.to_numpy() if is_frame(table) else np.asarray(table)
+
+
+def _identity(name, step, table, columns):
+    return pd.DataFrame(_cells(table), columns=columns)
+
+
+def _pipeline(name, step, table, columns):
+    inputs = input_columns(step.steps, columns)
+    for (part_name, part), names in zip(step.steps[::-1], inputs[::-1], strict=True):
+        table = invert(f"{name}__{part_name}", part, table, names)
+    return table
+
+
+def _column_transformer(name, step, table, columns):
+    cells, found = _cells(table), {}
+    for part_name, part, part_columns in step.transformers_:
+        slots = step.output_indices_[part_name]
+        if isinstance(part, str) and part == "drop":
+            continue
+        names = selected(part_columns, columns)
+        if not len(names) or slots.stop == slots.start:
+            continue
+        back = invert(f"{name}__{part_name}", part, cells[:, slots], names)
+        found |= {column: back[column] for column in names}
+    return _frame(found, columns, len(cells))
+
+
+def _selector(name, step, table, columns):
+    cells = _cells(table)
+    kept = [columns[j] for j in step.get_support(indices=True)]
+    return _frame(dict(zip(kept, cells.T, strict=True)), columns, len(cells))
+
+
+def _imputer(name, step, table, columns):
+    """Leave what is there as it is; indicators come after it."""
+    cells, kept = _cells(table), _imputed(step, columns)
+    parts = dict(zip(kept, cells.T[: len(kept)], strict=True))
+    return _frame(parts, columns, len(cells))
+
+
+def _target_encoder(name, step, table, columns):
+    return _nearest_labels(step, _cells(table).astype(float), columns)
+
+
+def _function(name, step, table, columns):
+    if step.inverse_func is None:
+        raise not_invertible(name, step)
+    cells = _cells(table)
+    if is_frame(table) or hasattr(step, "feature_names_in_"):
+        known = table.columns if is_frame(table) else columns
+        cells = pd.DataFrame(cells, columns=known).infer_objects()
     else:
         cells = cells.astype(float)
+    return _inverse(step, cells, columns)
+
+
+def _encoder(name, step, table, columns):
+    cells = _cells(table)
+    if pd.isna(cells).any():
+        raise ValueError(
+            f"The step {name!r} of the pipeline ({type_name(step)}) cannot be "
+            "inverted: a later step drops some of its columns. Select features in "
+            "front of it."
+        )
+    if isinstance(step, OrdinalEncoder):
+        # A domain may reach beyond the first and the last category.
+        own = [step.encoded_missing_value, step.unknown_value or 0]
+        lowest = np.nanmin([0, *own])
+        highest = [np.nanmax([len(c) - 1, *own]) for c in step.categories_]
+        cells = np.clip(cells.astype(float), lowest, highest)
+    return _inverse(step, cells, columns)
+
+
+def _any(name, step, table, columns):
+    """Invert what has an inverse; of other packages with a frame, as it gave one."""
+    if is_frame(table) and not type(step).__module__.startswith("sklearn."):
+        cells = table.infer_objects()
+    else:
+        cells = _cells(table).astype(float)
+    return _inverse(step, cells, columns)
+
+
+def _inverse(step, cells, columns):
     with warnings.catch_warnings():
         # The ends of a domain may lie beyond what the step can give.
         warnings.simplefilter("ignore")
@@ -113,6 +144,33 @@ def invert(name, step, table, columns):
         if rare is not None:
             back[column] = back[column].replace("infrequent_sklearn", rare[0])
     return back
+
+
+def _is(*types):
+    return lambda step: isinstance(step, types)
+
+
+def _has(name):
+    return lambda step: hasattr(step, name)
+
+
+def _is_identity(step):
+    function = isinstance(step, FunctionTransformer) and step.func is None
+    return step is None or isinstance(step, str) or function
+
+
+# What a step is, and how it is undone: the first line that fits.
+INVERSIONS = [
+    (_is_identity, _identity),
+    (_is(Pipeline), _pipeline),
+    (_is(ColumnTransformer), _column_transformer),
+    (_has("get_support"), _selector),
+    (_has("keep_empty_features"), _imputer),
+    (_is(TargetEncoder), _target_encoder),
+    (_is(FunctionTransformer), _function),
+    (_is(OneHotEncoder, OrdinalEncoder), _encoder),
+    (_has("inverse_transform"), _any),
+]
 
 
 def _nearest_labels(encoder, cells, columns):
@@ -143,7 +201,7 @@ def _rare(encoder):
         return []
 
 
-def _not_invertible(name, step):
+def not_invertible(name, step):
     return ValueError(
         f"The step {name!r} of the pipeline ({type_name(step)}) cannot be inverted, so "
         "the answer cannot be given in the pipeline's input columns. Use a "

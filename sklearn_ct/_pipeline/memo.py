@@ -9,6 +9,30 @@ STRAIGHT = 1e-12
 SAME = 1e-9
 
 
+def memo_of(codec, rows, codes, values, passed):
+    """Make the memo of a codec; None where a code depends on several variables.
+
+    Parameters
+    ----------
+    codec : PipelineCodec
+    rows, codes : ndarray of shape (n, n_variables), (n, d)
+        Rows that were asked about, and what the pipeline made of them.
+    values : ndarray of shape (m, n_variables)
+        Rows in which every variable moves from end to end.
+    passed : DataFrame or ndarray of shape (m, n_inner)
+        What the classifier is given of them.
+
+    Returns
+    -------
+    Memo or None
+    """
+    if (codec.dependence.depends.sum(axis=0) > 1).any():
+        return None
+    memo = Memo(codec, values, codec.inner.read(passed))
+    exact = np.allclose(memo.embed(rows), codes, rtol=0, atol=1e-9)
+    return memo if exact else None
+
+
 class Memo:
     """Between values and codes, where every code depends on one variable at most.
 
@@ -33,11 +57,11 @@ class Memo:
     def __init__(self, codec, values, inner):
         self.codec = codec
         self.inner = inner[:1]
-        self.slots = [np.flatnonzero(own) for own in codec.depends]
+        self.slots = [np.flatnonzero(own) for own in codec.dependence.depends]
         # For each variable the values in rising order, and the codes that they have.
         self.seen = [(np.empty(0), np.empty((0, len(own)))) for own in self.slots]
         self.lines = Lines(codec, values, inner)
-        bent = codec.numbers_ & codec.depends.any(axis=1)
+        bent = codec.numbers_ & codec.dependence.depends.any(axis=1)
         bent[self.lines.x] = False
         self.inverts = not bent.any()
         # Scaling by quantiles jumps at values that many rows have: not computed.
@@ -71,7 +95,7 @@ class Memo:
     def _learn(self, values, unknown):
         """Ask the pipeline about values that are unknown, all at once."""
         new = [np.unique(values[rows, j]) for j, rows in enumerate(unknown.T)]
-        rows = np.repeat(self.codec.template, max(map(len, new)), axis=0)
+        rows = np.repeat(self.codec.dependence.template, max(map(len, new)), axis=0)
         for j, column in enumerate(new):
             rows[: len(column), j] = column
         fresh = self.codec.encode(self.codec.input(rows))
@@ -136,7 +160,7 @@ class Memo:
         values[:, self.lines.x] = self.lines.origins(self.codec.inner.values(codes))
         for j, own in enumerate(self.slots):
             if len(own) and not self.codec.numbers_[j]:
-                choices = self.codec.ladders[j][:, own]
+                choices = self.codec.dependence.ladders[j][:, own]
                 distance = cdist(codes[:, own], choices, "cityblock")
                 values[:, j] = distance.argmin(axis=1)
         return values
@@ -161,9 +185,11 @@ class Lines:
 
     def __init__(self, codec, values, inner):
         slots = np.array([variable.slots.start for variable in codec.inner.variables_])
-        single = codec.numbers_ & (codec.depends.sum(axis=1) == 1)
-        self.y = np.flatnonzero(codec.alone[slots] & single[codec.owner[slots]])
-        self.x = codec.owner[slots[self.y]]
+        single = codec.numbers_ & (codec.dependence.depends.sum(axis=1) == 1)
+        self.y = np.flatnonzero(
+            codec.dependence.alone[slots] & single[codec.dependence.owner[slots]]
+        )
+        self.x = codec.dependence.owner[slots[self.y]]
         x, y = values[:, self.x], inner[:, self.y]
         ends = np.array([x.argmin(axis=0), x.argmax(axis=0)])
         self.low, self.high = np.take_along_axis(x, ends, axis=0)

@@ -13,14 +13,14 @@ def outer_rules(codec, inner):
     """
     rules = Rules.parse(codec.outer, None, "observed")
     rules = Rules(**{name: value.copy() for name, value in vars(rules).items()})
-    ends = _ends(codec, inner)
+    ends, known = _ends(codec, inner), codec.dependence
     for j, variable in enumerate(codec.variables_):
-        touched = codec.inner.collect(codec.depends[j][None].astype(float))[0] > 0
-        path = codec.inner.values(codec.ladders[j])
+        touched = codec.inner.collect(known.depends[j][None].astype(float))[0] > 0
+        path = codec.inner.values(known.ladders[j])
         frozen = not touched.any()
         for k in np.flatnonzero(touched):
             up, down, fits = _translate(codec, inner, k, path[:, k])
-            alone = codec.alone[codec.inner.variables_[k].slots].all()
+            alone = known.alone[codec.inner.variables_[k].slots].all()
             bound = inner.given[0, k] or not (inner.rise[0, k] and inner.fall[0, k])
             if not alone:
                 frozen |= bool(bound)
@@ -79,7 +79,9 @@ def _bound(codec, rules, inner, j, k, ends):
 def _ends(codec, inner):
     """Two rows at the lower and the upper ends of the inner domain, unrounded."""
     numbers = codec.inner.numbers_
-    ends = np.repeat(codec.inner.values(codec.embed(codec.template)), 2, axis=0)
+    ends = np.repeat(
+        codec.inner.values(codec.embed(codec.dependence.template)), 2, axis=0
+    )
     for row, given, observed in (
         (0, inner.lower[0], codec.inner.lower_),
         (1, inner.upper[0], codec.inner.upper_),

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.special import expit
 from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 
+from sklearn_ct._compat import positive_label_of
 from sklearn_ct._pipeline.calibration import Calibration
 
 THRESHOLDED = (FixedThresholdClassifier, TunedThresholdClassifierCV)
@@ -35,9 +36,10 @@ class Cutoff:
         if isinstance(estimator, FixedThresholdClassifier):
             threshold, positive = estimator.threshold, estimator.pos_label
         else:
-            # There is no public name for the class that the scorer counts as positive.
-            scorer = estimator._curve_scorer
-            threshold, positive = estimator.best_threshold_, scorer._get_pos_label()
+            threshold, positive = (
+                estimator.best_threshold_,
+                positive_label_of(estimator),
+            )
         index = 1
         if positive is not None:
             index = int(np.flatnonzero(estimator.classes_ == positive)[0])

@@ -53,7 +53,7 @@ class Edits:
 
         Parameters
         ----------
-        codec : TabularEncoder or PipelineCodec
+        codec : Codec
         references : ndarray of shape (k, n_variables)
             Values of real rows of the target class.
         effort : Effort

@@ -12,7 +12,7 @@ class References:
 
     Parameters
     ----------
-    codec : TabularEncoder or PipelineCodec
+    codec : Codec
     values : ndarray of shape (k, n_variables)
     """
 

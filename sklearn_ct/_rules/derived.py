@@ -15,7 +15,7 @@ class Link:
     ----------
     project : callable
         In the user's columns and units; it must keep rows and columns.
-    codec : TabularEncoder or PipelineCodec
+    codec : Codec
         Between tables and values.
     rules : Rules
         Of the call; what they freeze, the function must leave alone.

@@ -8,7 +8,7 @@ def why(codec, bounds, max_changes):
 
     Parameters
     ----------
-    codec : TabularEncoder or PipelineCodec
+    codec : Codec
     bounds : Bounds
         Of the rows.
     max_changes : int or None

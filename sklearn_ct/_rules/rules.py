@@ -42,25 +42,25 @@ class Rules:
     allowed: np.ndarray
 
     @classmethod
-    def free(cls, encoder):
+    def free(cls, codec):
         """No rule at all."""
-        n = len(encoder.variables_)
+        n = len(codec.variables_)
         return cls(
             rise=np.ones((1, n), dtype=bool),
             fall=np.ones((1, n), dtype=bool),
             lower=np.full((1, n), -np.inf),
             upper=np.full((1, n), np.inf),
             given=np.zeros((1, n), dtype=bool),
-            allowed=np.ones((1, encoder.n_codes_), dtype=bool),
+            allowed=np.ones((1, codec.n_codes_), dtype=bool),
         )
 
     @classmethod
-    def parse(cls, encoder, mutability, domain, n_rows=None):
+    def parse(cls, codec, mutability, domain, n_rows=None):
         """Rules of the parameters ``mutability`` and ``domain``.
 
         Parameters
         ----------
-        encoder : TabularEncoder
+        codec : Codec
             Fitted; it knows the columns.
         mutability, domain
             As in `CounterfactualTrainedClassifier`; with ``n_rows`` also a list of
@@ -74,17 +74,17 @@ class Rules:
             On unknown columns, wrong words, low > high, empty sets; it names the
             column.
         """
-        rules = cls.free(encoder)
+        rules = cls.free(codec)
         if mutability is not None:
-            by_column = _by_column(mutability, encoder, "mutability", n_rows)
-            rules = _parse_mutability(rules, encoder, by_column)
+            by_column = _by_column(mutability, codec, "mutability", n_rows)
+            rules = _parse_mutability(rules, codec, by_column)
         inferred = domain if isinstance(domain, str) else "observed"
         if isinstance(domain, str) or (domain is not None and n_rows is None):
-            rules = _infer_domain(rules, encoder, inferred)
+            rules = _infer_domain(rules, codec, inferred)
         if domain is not None and not isinstance(domain, str):
-            by_column = _by_column(domain, encoder, "domain", n_rows)
-            rules = _parse_domain(rules, encoder, by_column)
-        return rules._check(encoder)
+            by_column = _by_column(domain, codec, "domain", n_rows)
+            rules = _parse_domain(rules, codec, by_column)
+        return rules._check(codec)
 
     def take(self, rows):
         """Restrict to some rows of the call."""
@@ -95,7 +95,7 @@ class Rules:
             }
         )
 
-    def narrow(self, other, encoder):
+    def narrow(self, other, codec):
         """Both sets of rules at once; neither loosens the other."""
         lower = np.maximum(self.lower, other.lower)
         upper = np.minimum(self.upper, other.upper)
@@ -106,10 +106,10 @@ class Rules:
             upper=upper,
             given=self.given | other.given,
             allowed=self.allowed & other.allowed,
-        )._check(encoder)
+        )._check(codec)
 
-    def _check(self, encoder):
-        for j, variable in enumerate(encoder.variables_):
+    def _check(self, codec):
+        for j, variable in enumerate(codec.variables_):
             if variable.is_number:
                 empty = self.lower[:, j] > self.upper[:, j]
                 if empty.any():
@@ -129,14 +129,14 @@ class Rules:
                 )
         return self
 
-    def constraints(self, encoder):
+    def constraints(self, codec):
         """Constraints on the model's input space, for training."""
         return constraints_of(
-            encoder, self.lower, self.upper, self.allowed, self.rise, self.fall
+            codec, self.lower, self.upper, self.allowed, self.rise, self.fall
         )
 
 
-def _by_column(given, encoder, parameter, n_rows):
+def _by_column(given, codec, parameter, n_rows):
     """Entries as {variable: array of one entry, or of one for each row}."""
     if isinstance(given, pd.Series):
         given = given.to_dict()
@@ -165,52 +165,50 @@ def _by_column(given, encoder, parameter, n_rows):
         columns = {key: objects([value]) for key, value in given.items()}
     elif parameter == "mutability" and np.ndim(given) == 1:
         words = list(given)
-        if len(words) != len(encoder.names_):
+        if len(words) != len(codec.names_):
             raise ValueError(
                 f"The 'mutability' parameter must have one entry for each of the "
-                f"{len(encoder.names_)} columns. Got {len(words)} instead."
+                f"{len(codec.names_)} columns. Got {len(words)} instead."
             )
         columns = {
             name: objects([word])
-            for name, word in zip(encoder.names_, words, strict=True)
+            for name, word in zip(codec.names_, words, strict=True)
         }
     else:
         raise ValueError(
             f"The {parameter!r} parameter must be None or a dict of columns (for each "
             f"row: a list of dicts or a DataFrame). Got {given!r} instead."
         )
-    return _merge_blocks(columns, encoder, parameter)
+    return _merge_blocks(columns, codec, parameter)
 
 
-def _merge_blocks(columns, encoder, parameter):
+def _merge_blocks(columns, codec, parameter):
     merged, seen = {}, {}
     for key, entries in columns.items():
-        whole = isinstance(key, tuple) and key not in encoder.names_
+        whole = isinstance(key, tuple) and key not in codec.names_
         try:
-            positions = [encoder.position(part) for part in (key if whole else (key,))]
+            positions = [codec.position(part) for part in (key if whole else (key,))]
         except ValueError as error:
             raise ValueError(f"In the {parameter!r} parameter: {error}") from None
-        j = next(
-            j for j, v in enumerate(encoder.variables_) if positions[0] in v.columns
-        )
+        j = next(j for j, v in enumerate(codec.variables_) if positions[0] in v.columns)
         seen.setdefault(j, set()).update(positions)
-        variable = encoder.variables_[j]
+        variable = codec.variables_[j]
         if variable.is_block and not whole and parameter == "domain":
             _refuse_part(variable, key, parameter)
         if j in merged and list(merged[j]) != list(entries):
             _refuse_part(variable, key, parameter)
-        if not encoder.is_dropped(j):
+        if not codec.is_dropped(j):
             merged[j] = entries
     for j, positions in seen.items():
-        variable = encoder.variables_[j]
+        variable = codec.variables_[j]
         if not positions <= set(variable.columns):
-            names = tuple(encoder.names_[position] for position in sorted(positions))
+            names = tuple(codec.names_[position] for position in sorted(positions))
             raise ValueError(
                 f"The {parameter!r} parameter has the key {names!r}, but these columns "
                 "are no one-hot block. Give each column its own entry."
             )
         if positions != set(variable.columns):
-            name = encoder.names_[min(positions)]
+            name = codec.names_[min(positions)]
             _refuse_part(variable, name, parameter)
     return merged
 
@@ -223,12 +221,12 @@ def _refuse_part(variable, key, parameter):
     )
 
 
-def _parse_mutability(rules, encoder, by_column):
+def _parse_mutability(rules, codec, by_column):
     n_rows = max((len(words) for words in by_column.values()), default=1)
     shape = (n_rows, rules.rise.shape[1])
     rise, fall = np.ones(shape, dtype=bool), np.ones(shape, dtype=bool)
     for j, words in by_column.items():
-        variable = encoder.variables_[j]
+        variable = codec.variables_[j]
         words = ["both" if _is_blank(word) else word for word in words]
         for word in dict.fromkeys(str(word) for word in words):
             if word not in DIRECTIONS:
@@ -248,34 +246,34 @@ def _parse_mutability(rules, encoder, by_column):
     return replace(rules, rise=rise, fall=fall)
 
 
-def _infer_domain(rules, encoder, rule):
-    lower, upper = encoder.lower_, encoder.upper_
+def _infer_domain(rules, codec, rule):
+    lower, upper = codec.lower_, codec.upper_
     if rule == "three_sigma":
-        lower = np.minimum(encoder.mean_ - 3 * encoder.scale_, lower)
-        upper = np.maximum(encoder.mean_ + 3 * encoder.scale_, upper)
+        lower = np.minimum(codec.mean_ - 3 * codec.scale_, lower)
+        upper = np.maximum(codec.mean_ + 3 * codec.scale_, upper)
     elif rule != "observed":
         raise ValueError(
             "The 'domain' parameter must be 'observed', 'three_sigma', None or a dict. "
             f"Got {rule!r} instead."
         )
     numbers = np.isfinite(lower)
-    lower, upper = _round_inwards(encoder, lower[None], upper[None])
+    lower, upper = _round_inwards(codec, lower[None], upper[None])
     return replace(
         rules,
         lower=np.where(numbers, lower, -np.inf),
         upper=np.where(numbers, upper, np.inf),
-        allowed=encoder.observed_[None].copy(),
+        allowed=codec.observed_[None].copy(),
     )
 
 
-def _parse_domain(rules, encoder, by_column):
+def _parse_domain(rules, codec, by_column):
     n_rows = max((len(entries) for entries in by_column.values()), default=1)
     lower, upper, given, allowed = (
         np.repeat(value, n_rows, axis=0)
         for value in (rules.lower, rules.upper, rules.given, rules.allowed)
     )
     for j, entries in by_column.items():
-        variable = encoder.variables_[j]
+        variable = codec.variables_[j]
         present = np.array([not _is_blank(entry) for entry in entries], dtype=bool)
         given[present, j] = True
         if variable.is_number:
@@ -294,7 +292,7 @@ def _parse_domain(rules, encoder, by_column):
             slots = allowed[:, variable.slots]
             masks = np.reshape(masks, slots.shape) > 0
             allowed[:, variable.slots] = np.where(present[:, None], masks, slots)
-    lower, upper = _round_inwards(encoder, lower, upper)
+    lower, upper = _round_inwards(codec, lower, upper)
     return replace(rules, lower=lower, upper=upper, given=given, allowed=allowed)
 
 
@@ -334,9 +332,9 @@ def _mask(variable, entry):
     return np.array([value in entry for value in known], dtype=float)
 
 
-def _round_inwards(encoder, lower, upper):
+def _round_inwards(codec, lower, upper):
     lower, upper = lower.copy(), upper.copy()
-    for j, variable in enumerate(encoder.variables_):
+    for j, variable in enumerate(codec.variables_):
         if variable.is_number:
             for bound, inward in ((lower[:, j], 1.0), (upper[:, j], -1.0)):
                 finite = np.isfinite(bound)

@@ -14,15 +14,15 @@ from sklearn_ct._tables.containers import (
     take_column,
     widened,
 )
-from sklearn_ct._tables.feature import (
+from sklearn_ct._tables.discover import (
     block_codes,
     check_missing,
-    cut,
     describe,
     layout,
     take_block,
     to_numbers,
 )
+from sklearn_ct._tables.feature import cut
 from sklearn_ct._tables.scaling import Scaling
 
 # A column whose farthest value lies more than this many standard deviations from its

@@ -77,6 +77,14 @@ def test_explain_dask(tmp_path):
     assert (answers["target"] == "approved").all()
 
 
+def test_plot_audit(tmp_path):
+    size = ["--rows", 500, "--epochs", 2, "--output", tmp_path / "audit.html"]
+    output = run(EXAMPLES / "plot_audit.py", *size)
+    assert "tests, " in output
+    assert "is told by the other columns" in output
+    assert (tmp_path / "audit.html").read_text(encoding="utf-8").count("<svg") == 4
+
+
 def test_train_data_parallel(tmp_path):
     pytest.importorskip("accelerate", reason="needs the extra 'accelerate'")
     program = tmp_path / "program.py"

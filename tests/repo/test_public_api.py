@@ -26,7 +26,11 @@ NAMES = {
         "robust_accuracy_scorer make_recourse_scorer recourse_scoring "
         "most_plausible_within"
     ),
-    "sklearn_ct.plotting": "ChangesDisplay RobustAccuracyDisplay",
+    "sklearn_ct.plotting": (
+        "ChangesDisplay ProxiesDisplay RecourseRatioDisplay RecourseReachDisplay "
+        "RobustAccuracyDisplay SurvivalDisplay"
+    ),
+    "sklearn_ct.audit": "audit_recourse proxy_report recourse_survival",
     "sklearn_ct.datasets": (
         "make_loan_applications make_linearly_separable make_overlapping make_circles "
         "make_moons fetch_adult fetch_california_housing fetch_credit_default "

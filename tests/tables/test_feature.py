@@ -8,12 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sklearn_ct._tables.encoder import TabularEncoder
-from sklearn_ct._tables.feature import (
-    Variable,
+from sklearn_ct._tables.discover import (
     block_codes,
     check_missing,
-    cut,
     decimals_of,
     describe,
     is_category,
@@ -21,6 +18,8 @@ from sklearn_ct._tables.feature import (
     one_hot_blocks,
     to_numbers,
 )
+from sklearn_ct._tables.encoder import TabularEncoder
+from sklearn_ct._tables.feature import Variable, cut
 
 
 def _number(dtype="float64", decimals=None):

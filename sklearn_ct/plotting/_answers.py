@@ -1,20 +1,13 @@
-"""Displays: what answers ask for, and how a model stands up to attacks.
-
-As in scikit-learn a display stores numbers: a class method computes them, `plot` draws.
-matplotlib, the extra ``plot``, is imported when something is drawn.
-"""
+"""What answers ask for, and how a model stands up to attacks."""
 
 import numpy as np
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from sklearn_ct._pipeline.explain import explain
+from sklearn_ct._pipeline.unwrap import to_classifier
 from sklearn_ct.metrics import robust_accuracy_curve
-from sklearn_ct.scoring import to_classifier
-
-__all__ = ["ChangesDisplay", "RobustAccuracyDisplay"]
-
-COLOURS = {"raised": "#1f6f8b", "lowered": "#d98032", "switched": "#8a8a8a"}
+from sklearn_ct.plotting._figure import COLOURS, axes_of
 
 
 class ChangesDisplay:
@@ -129,7 +122,7 @@ class ChangesDisplay:
             Itself.
         """
         shown = self.shares.iloc[:max_features]
-        self.ax_, self.figure_ = _axes(ax, type(self).__name__)
+        self.ax_, self.figure_ = axes_of(ax, type(self).__name__)
         places, ends = np.arange(len(shown)), np.zeros(len(shown))
         self.bars_ = {}
         for direction in shown.columns[shown.any()]:
@@ -254,7 +247,7 @@ class RobustAccuracyDisplay:
         RobustAccuracyDisplay
             Itself.
         """
-        self.ax_, self.figure_ = _axes(ax, type(self).__name__)
+        self.ax_, self.figure_ = axes_of(ax, type(self).__name__)
         style = {"label": self.estimator_name if name is None else name} | kwargs
         (self.line_,) = self.ax_.plot(self.epsilons, self.accuracy, **style)
         self.ax_.set_xlabel("size of the attack (epsilon, standardised units)")
@@ -271,17 +264,3 @@ def _directions(before, after):
         return 0, 0, len(before)
     raised, lowered = (columns[1] > columns[0]).sum(), (columns[1] < columns[0]).sum()
     return raised, lowered, len(before) - raised - lowered
-
-
-def _axes(ax, display):
-    """Give the axes to draw on, new ones where there are none, and their figure."""
-    if ax is None:
-        try:
-            from matplotlib import pyplot
-        except ImportError as error:
-            raise ImportError(
-                f"{display}.plot draws with matplotlib, which is not installed: "
-                "pip install 'sklearn-ct[plot]'."
-            ) from error
-        _, ax = pyplot.subplots(layout="constrained")
-    return ax, ax.figure

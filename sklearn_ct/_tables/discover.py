@@ -1,0 +1,247 @@
+"""Which of the user's columns are numbers, categories, one-hot blocks."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+
+from sklearn_ct._tables.containers import column_names, is_frame, take_column
+from sklearn_ct._tables.feature import Variable, cut, objects
+
+MAX_DECIMALS = 4
+MANY_WORDS = 50  # different words that may be categories in a small table
+MANY = 20  # rows that are enough to tell an imputed value
+
+
+def layout(X, chosen, position):
+    """Input columns of each variable, in their order, and which are categories.
+
+    Parameters
+    ----------
+    X : table of shape (n, n_columns)
+    chosen : "auto", list or None
+        The parameter ``categorical_features``.
+    position : callable
+        From a column's name to its position.
+
+    Returns
+    -------
+    list of (tuple of int, bool)
+    """
+    every = range(X.shape[1])
+    if chosen is None:
+        categories = []
+    elif isinstance(chosen, str):
+        categories = one_hot_blocks(X, every)
+        inside = {j for block in categories for j in block}
+        words = [j for j in every if j not in inside and is_category(X, j)]
+        for j in words:
+            warn_of_many(take_column(X, j))
+        categories += [(j,) for j in words]
+    else:
+        categories = [_listed(X, entry, position) for entry in chosen]
+    inside = [j for columns in categories for j in columns]
+    if len(inside) > len(set(inside)):
+        twice = next(j for j in inside if inside.count(j) > 1)
+        raise ValueError(
+            "The 'categorical_features' parameter must have each column once. "
+            f"Got {column_names(X)[twice]!r} more than once."
+        )
+    first = {min(columns): columns for columns in categories}
+    return [
+        (first.get(j, (j,)), j in first) for j in every if j in first or j not in inside
+    ]
+
+
+def _listed(X, entry, position):
+    """Positions of an entry of ``categorical_features``: a column or a block."""
+    names = column_names(X)
+    block = isinstance(entry, list | np.ndarray) or (
+        isinstance(entry, tuple) and entry not in names
+    )
+    try:
+        columns = tuple(position(part) for part in (entry if block else [entry]))
+    except ValueError as error:
+        raise ValueError(f"In the 'categorical_features' parameter: {error}") from None
+    if block:
+        check_block(X, columns, names)
+    return columns
+
+
+def describe(X, names, columns, categorical, start):
+    """Make the variable of some columns of a table, its codes from ``start`` on."""
+    name = names[columns[0]]
+    column = take_column(X, columns[0])
+    ordered, decimals, grid, categories = False, None, None, None
+    if len(columns) > 1:
+        name = tuple(names[j] for j in columns)
+        categories = objects(name)
+    elif categorical:
+        check_missing(column, name)
+        dtype = column.dtype
+        if isinstance(dtype, pd.CategoricalDtype):
+            categories = dtype.categories.to_numpy()
+            ordered = bool(dtype.ordered)
+        else:
+            categories = np.unique(np.asarray(column))
+            ordered = pd.api.types.is_bool_dtype(dtype)
+    else:
+        numbers = to_numbers(column, name)
+        check_missing(numbers, name)
+        decimals = decimals_of(numbers, column.dtype)
+        if decimals is None and column.dtype == np.float64:
+            spread = np.std(numbers) or 1.0
+            grid = int(np.clip(9 - np.floor(np.log10(spread)), 0, 12))
+    return Variable(
+        name=name,
+        columns=columns,
+        slots=slice(start, start + (1 if categories is None else len(categories))),
+        categories=categories,
+        ordered=ordered,
+        decimals=decimals,
+        dtype=column.dtype,
+        grid=grid,
+    )
+
+
+def is_category(X, j):
+    if not is_frame(X):
+        return False
+    dtype = X.dtypes.iloc[j]
+    if isinstance(dtype, pd.CategoricalDtype) or pd.api.types.is_bool_dtype(dtype):
+        return True
+    if pd.api.types.is_numeric_dtype(dtype):
+        return False
+    return pd.api.types.infer_dtype(X.iloc[:, j], skipna=True) in ("string", "boolean")
+
+
+def warn_of_many(column):
+    """Warn where a column of text holds numbers or identifiers rather than words."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return
+    count = column.nunique()
+    if count > MANY_WORDS and count > len(column) / 10:
+        warnings.warn(
+            f"Column {column.name!r} is text with {count:,} different values in "
+            f"{len(column):,} rows, and each becomes a category. If they are numbers, "
+            "convert them; if they are identifiers, drop the column; if they are "
+            "categories, list it in categorical_features.",
+            UserWarning,
+            stacklevel=2,
+        )
+
+
+def take_block(X, columns):
+    if is_frame(X):
+        return X.iloc[:, list(columns)].to_numpy(dtype=np.float64)
+    return np.asarray(X[:, list(columns)], dtype=np.float64)
+
+
+def block_codes(block):
+    one_hot = np.isin(block, (0, 1)).all(axis=1) & (block.sum(axis=1) == 1)
+    return np.where(one_hot, block.argmax(axis=1), -1)
+
+
+def one_hot_blocks(X, candidates):
+    """Find runs of neighbouring 0/1 columns that sum to 1 in every row."""
+    binary, constant = {}, {}
+    for j in candidates:
+        column = take_column(X, j)
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            continue
+        cells = np.asarray(column)
+        if cells.dtype == object and pd.api.types.is_numeric_dtype(column.dtype):
+            # Nullable numbers, in pandas before 2.2.
+            cells = to_numbers(column, column.name)
+        if cells.dtype.kind not in "fiub" or not len(cells):
+            continue
+        if np.isin(cells[:100], (0, 1)).all() and np.isin(cells, (0, 1)).all():
+            binary[j] = cells.astype(np.int64)
+            constant[j] = cells.min() == cells.max()
+    blocks = []
+    j, n_columns = 0, max(candidates, default=-1) + 1
+    while j < n_columns:
+        stop = j
+        if j in binary and not constant[j]:
+            total = np.zeros_like(binary[j])
+            while stop in binary and total.min() == 0 and total.max() <= 1:
+                total = total + binary[stop]
+                stop += 1
+            if total.min() == 1 and total.max() == 1:
+                blocks.append(tuple(range(j, stop)))
+                j = stop
+                continue
+        j += 1
+    return blocks
+
+
+def decimals_of(numbers, dtype):
+    """Decimal places that all numbers of a column share, None beyond the limit."""
+    if pd.api.types.is_integer_dtype(dtype) or pd.api.types.is_bool_dtype(dtype):
+        return 0
+    if len(numbers) and np.ptp(numbers) == 0:
+        return None  # one value says nothing about the others
+    single = getattr(dtype, "numpy_dtype", dtype) == np.float32
+    tolerance = 1e-6 if single else 1e-9
+    noise = tolerance * 1e-3 * np.abs(numbers).max(initial=0.0)
+    for decimals in range(MAX_DECIMALS + 1):
+        rounded = np.round(numbers, decimals)
+        other = numbers[~np.isclose(numbers, rounded, rtol=tolerance, atol=noise)]
+        # An imputed mean, one value in many rows, does not make a whole number real.
+        imputed = 1 < len(other) < len(numbers) / 2 and np.ptp(other) <= noise
+        if not len(other) or (imputed and len(numbers) >= MANY):
+            return decimals
+    return None
+
+
+def to_numbers(column, name):
+    """Column as float64, or an error that names it."""
+    dtype = column.dtype
+    if isinstance(dtype, np.dtype) and dtype.kind in "fiub":
+        return np.asarray(column, dtype=np.float64)
+    if isinstance(dtype, np.dtype) and dtype.kind == "c":
+        raise ValueError(f"Complex data not supported: column {name!r}.")
+    try:
+        if isinstance(dtype, pd.CategoricalDtype) or getattr(dtype, "kind", "") in "mM":
+            raise TypeError(dtype)
+        return np.asarray(
+            column.to_numpy(dtype=np.float64, na_value=np.nan)
+            if isinstance(column, pd.Series)
+            else column.astype(np.float64)
+        )
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"Column {name!r} of type {dtype} is neither a number nor a category. "
+            "Convert it, or list it in categorical_features."
+        ) from error
+
+
+def check_missing(column, name):
+    """Raise where a column has missing or infinite cells."""
+    missing, cells = pd.isna(column), np.asarray(column)
+    if np.any(missing):
+        kind = "NaN"
+    elif cells.dtype.kind == "f" and not np.isfinite(cells).all():
+        kind = "infinity"
+    else:
+        return
+    raise ValueError(
+        f"Input X contains {kind} in column {name!r}. "
+        "CounterfactualTrainedClassifier does not accept missing values encoded "
+        "as NaN, nor infinite ones: put an imputer in front of it, for example "
+        "sklearn.impute.SimpleImputer in a Pipeline."
+    )
+
+
+def check_block(X, columns, names):
+    """Raise where columns given as a one-hot block are none."""
+    try:
+        one_hot = (block_codes(take_block(X, columns)) >= 0).all()
+    except (TypeError, ValueError):
+        one_hot = False
+    if not one_hot:
+        names = cut([names[j] for j in columns])
+        raise ValueError(
+            f"The columns {names} of categorical_features are not one-hot: every "
+            "row must have a single 1 and zeros otherwise."
+        )

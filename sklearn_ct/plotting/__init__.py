@@ -1,0 +1,22 @@
+"""Displays: what answers ask for, of whom, and how a model stands up to attacks.
+
+As in scikit-learn a display stores numbers: a class method computes them, `plot` draws.
+matplotlib, the extra ``plot``, is imported when something is drawn.
+"""
+
+from sklearn_ct.plotting._answers import ChangesDisplay, RobustAccuracyDisplay
+from sklearn_ct.plotting._audit import (
+    ProxiesDisplay,
+    RecourseRatioDisplay,
+    RecourseReachDisplay,
+    SurvivalDisplay,
+)
+
+__all__ = [
+    "ChangesDisplay",
+    "ProxiesDisplay",
+    "RecourseRatioDisplay",
+    "RecourseReachDisplay",
+    "RobustAccuracyDisplay",
+    "SurvivalDisplay",
+]

@@ -2,9 +2,7 @@
 
 import importlib
 import inspect
-import tomllib
 from importlib.resources import files
-from pathlib import Path
 
 import pytest
 
@@ -174,11 +172,3 @@ def test_answer_has(name):
 
 def test_types_are_shipped():
     assert files("sklearn_ct").joinpath("py.typed").is_file()
-
-
-def test_version():
-    project = Path(sklearn_ct.__file__).parents[1] / "pyproject.toml"
-    if not project.exists():
-        pytest.skip("installed without its sources")
-    version = tomllib.loads(project.read_text())["project"]["version"]
-    assert sklearn_ct.__version__ == version

@@ -1,5 +1,6 @@
 """Files that strangers find the project by agree with one another."""
 
+import pkgutil
 import re
 import tomllib
 from pathlib import Path
@@ -170,3 +171,11 @@ def test_files_that_the_page_of_the_house_names_exist():
     named = set(re.findall(r"`(\w+/\w+\.py)`", PAGE_OF_THE_HOUSE))
     assert len(named) > 20
     assert [n for n in named if not (ROOT / "sklearn_ct" / n).exists()] == []
+
+
+def test_every_equation_stands_where_the_guide_says():
+    table = read("docs/user_guide.md").split("| equation | where |")[1].split("\n\n")[0]
+    places = re.findall(r"`([\w.]+\.\w+)`", table)
+    assert len(places) > 15
+    for place in places:
+        assert pkgutil.resolve_name(f"sklearn_ct.{place}")

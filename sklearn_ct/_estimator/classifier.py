@@ -472,7 +472,10 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         max_changes : int, default=None
             Features that may change at most.
         tau : float, default=None
-            Probability of the target that the search aims at; None: the classifier's.
+            Probability of the target that the search aims at; None: 0.7, or the
+            classifier's if that is greater. Answers at a half are often refused by the
+            same model trained on other rows. Where it is out of reach, the strongest
+            answer found is given, and its reason says so.
         generator : str or BaseGenerator, default=None
             None: the classifier's.
         feature_costs : dict, default=None

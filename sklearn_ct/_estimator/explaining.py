@@ -10,6 +10,9 @@ from sklearn_ct._core.torch_state import one_thread
 from sklearn_ct._estimator.fitting import make_generator
 from sklearn_ct._recourse.subject import Subject
 
+# Answers aim at this much at least: those at a half hardly survive the next training.
+LASTING = 0.7
+
 
 def subject_of(estimator, *, codec=None, predict_proba=None):
     """Make the subject of a fitted classifier.
@@ -39,7 +42,7 @@ def subject_of(estimator, *, codec=None, predict_proba=None):
         classes=estimator.classes_,
         rules=estimator.rules_ if codec is None else codec.rules,
         references=estimator.references_ if codec is None else codec.references,
-        tau=estimator.tau,
+        tau=max(estimator.tau, LASTING),
         predict_proba=predict_proba or own,
         generator=partial(call_generator, estimator),
     )

@@ -17,7 +17,8 @@ from sklearn_ct._recourse.walks import walk, walk_farther
 from sklearn_ct._result.status import Status
 from sklearn_ct._rules.reasons import why
 
-# Probabilities that are tried in turn where an answer must withstand a margin.
+# Probabilities that are tried in turn where an answer must withstand a margin, or where
+# that asked for is out of reach.
 SURE = (0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.99)
 
 
@@ -67,9 +68,35 @@ def find(subject, bounds, target, request, rows):
             answers.status[left] = status
             answers.values[left[found]] = values[found]
             left = left[~found]
+    if request.effort == "full" and not request.margin:
+        strengthen(subject, bounds, target, request, rows, answers)
     none = answers.status == Status.INFEASIBLE
     answers.reason[none] = why(subject.codec, bounds.take(none), request.max_changes)
     return answers
+
+
+def strengthen(subject, bounds, target, request, rows, answers):
+    """Where the probability asked for is out of reach, find the greatest that is not.
+
+    Changes the answers in place, and says so in their reasons.
+    """
+    weak = answers.status != Status.INFEASIBLE
+    if weak.any():
+        task = Task(subject, bounds, target, request, request.tau, rows)
+        weak[weak] = ~task.check(answers.values[weak], np.flatnonzero(weak))
+    left = np.flatnonzero(weak)
+    answers.reason[left] = (
+        f"tau={request.tau:g} was not reached; this is the strongest answer found"
+    )
+    for step in SURE:
+        if step >= request.tau or not len(left):
+            return
+        part, own = bounds.take(left), replace(request, tau=step)
+        task = Task(subject, part, target[left], own, step, rows[left])
+        values, status = run(task, may_fall_back=True)
+        found = status != Status.INFEASIBLE
+        left = left[found]
+        answers.values[left], answers.status[left] = values[found], status[found]
 
 
 def floors_of(request):

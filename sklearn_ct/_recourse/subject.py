@@ -25,7 +25,7 @@ class Subject:
     references : dict
         Of `References`: for each class index, real rows of it.
     tau : float
-        The classifier's threshold.
+        Probability that answers aim at unless the call says otherwise.
     predict_proba : callable or None
         ``table -> (n, n_classes)``, what users would call; it has the last word.
     generator : callable or None

@@ -35,7 +35,8 @@ class Counterfactuals:
         made actionable. ``"already"``: predicted as the target from the start.
         ``"infeasible"``: none found under these constraints; the row is the factual.
     reason : ndarray of shape (m,)
-        For infeasible rows, what stood in the way; otherwise empty.
+        For infeasible rows, what stood in the way; for answers that do not reach
+        ``tau``, that they do not; otherwise empty.
     probability : ndarray of shape (m,)
         Predicted probability of the target for the counterfactual.
     cost : ndarray of shape (m,)

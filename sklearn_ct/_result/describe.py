@@ -31,9 +31,10 @@ def sentence(one):
         )
     ]
     text = " and ".join(filter(None, [", ".join(steps[:-1]), steps[-1]]))
+    weak = f" ({one.reason[0]})" if one.reason[0] else ""
     return (
         f"{text[0].upper()}{text[1:]}; the model would then predict {label!r} with "
-        f"probability {share:.2f}."
+        f"probability {share:.2f}{weak}."
     )
 
 

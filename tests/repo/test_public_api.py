@@ -31,7 +31,8 @@ NAMES = {
     "sklearn_ct.audit": "audit_recourse proxy_report recourse_survival",
     "sklearn_ct.datasets": (
         "make_loan_applications loan_approval_probability "
-        "loan_application_is_possible make_linearly_separable make_overlapping make_circles "
+        "loan_application_is_possible make_linearly_separable make_overlapping "
+        "make_circles "
         "make_moons fetch_adult fetch_california_housing fetch_credit_default "
         "fetch_gmsc fetch_german_credit fetch_compas fetch_mnist"
     ),

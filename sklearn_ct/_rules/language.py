@@ -14,7 +14,6 @@ DIRECTIONS = {
     "decrease": (False, True),
     "none": (False, False),
 }
-WORDS = tuple(DIRECTIONS)
 
 
 def by_column(given, names, parameter, n_rows=None):

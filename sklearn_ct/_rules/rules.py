@@ -7,7 +7,6 @@ import numpy as np
 from sklearn_ct._rules.bounds import constraints_of
 from sklearn_ct._rules.language import (
     DIRECTIONS,
-    WORDS,
     by_column,
     chosen,
     ends,
@@ -190,7 +189,7 @@ def _parse_mutability(rules, codec, by_variable):
         variable = codec.variables_[j]
         words = ["both" if is_blank(word) else word for word in words]
         for word in dict.fromkeys(str(word) for word in words):
-            if word not in WORDS:
+            if word not in DIRECTIONS:
                 raise ValueError(
                     f"The 'mutability' of column {variable.name!r} must be one of "
                     f"'both', 'increase', 'decrease', 'none'. Got {word!r} instead."

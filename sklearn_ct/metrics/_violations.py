@@ -6,7 +6,7 @@ from numbers import Real
 import numpy as np
 import pandas as pd
 
-from sklearn_ct._rules.language import DIRECTIONS, WORDS, ends
+from sklearn_ct._rules.language import DIRECTIONS, ends
 from sklearn_ct.metrics._actionability import (
     _as_frames,
     _changed,
@@ -137,10 +137,10 @@ def constraint_violations(
 
 def _wrong_way(word, before, after, where):
     """Kind of what a change may break, and which rows would, if they changed."""
-    if word not in WORDS:
+    if not isinstance(word, str) or word not in DIRECTIONS:
         raise ValueError(
-            f"{where} must be one of {', '.join(WORDS)} for each column. Got {word!r} "
-            f"for column {before.name!r} instead."
+            f"{where} must be one of {', '.join(DIRECTIONS)} for each column. "
+            f"Got {word!r} for column {before.name!r} instead."
         )
     rise, fall = DIRECTIONS[word]
     if rise == fall:

@@ -41,7 +41,7 @@ class Bounds:
     must: np.ndarray
 
     @classmethod
-    def of(cls, rules, encoder, factual):
+    def of(cls, rules, codec, factual):
         """Apply rules to the values of rows."""
         shape = factual.shape
         rise, fall, given = (
@@ -56,7 +56,7 @@ class Bounds:
             rules.allowed, (len(factual), rules.allowed.shape[1])
         ).copy()
         frozen = ~rise & ~fall
-        for j, variable in enumerate(encoder.variables_):
+        for j, variable in enumerate(codec.variables_):
             if variable.is_number:
                 frozen[:, j] |= lower[:, j] > upper[:, j]
                 frozen[:, j] |= (lower[:, j] == upper[:, j]) & (
@@ -99,11 +99,11 @@ class Bounds:
         """Variables that would have to change and cannot, of shape (n, n_variables)."""
         return self.must & self.frozen
 
-    def constraints(self, encoder):
+    def constraints(self, codec):
         """Constraints on the model's input space, for the search of these rows."""
         stays = ~self.must
         return constraints_of(
-            encoder,
+            codec,
             np.where(stays, np.minimum(self.lower, self.factual), self.lower),
             np.where(stays, np.maximum(self.upper, self.factual), self.upper),
             self.allowed,
@@ -111,10 +111,10 @@ class Bounds:
             self.fall,
         )
 
-    def holds(self, values, encoder):
+    def holds(self, values, codec):
         """Whether values of the rows keep the rules, boolean of shape (n,)."""
         kept = ~self.must | (values != self.factual)
-        for j, variable in enumerate(encoder.variables_):
+        for j, variable in enumerate(codec.variables_):
             new = values[:, j]
             if variable.is_number:
                 inside = (new >= self.lower[:, j]) & (new <= self.upper[:, j])
@@ -124,7 +124,7 @@ class Bounds:
             kept[:, j] &= inside | (new == self.factual[:, j])
         return kept.all(axis=1)
 
-    def settle(self, values, encoder, tolerance):
+    def settle(self, values, codec, tolerance):
         """Nearest values that are real and allowed.
 
         Numbers are rounded away from the factual, as their columns are, and clipped;
@@ -134,7 +134,7 @@ class Bounds:
         Parameters
         ----------
         values : ndarray of shape (n, n_variables)
-        encoder : TabularEncoder
+        codec : Codec
         tolerance : ndarray of shape (n_variables,)
             Changes of numbers smaller than this are none.
         """
@@ -142,7 +142,7 @@ class Bounds:
         change = values - self.factual
         # What nobody changed, and need not, stays.
         for j in np.flatnonzero(((change != 0) | self.must).any(axis=0)):
-            variable = encoder.variables_[j]
+            variable = codec.variables_[j]
             if variable.is_number:
                 new = variable.snap(values[:, j], change[:, j])
                 new = np.clip(new, self.lower[:, j], self.upper[:, j])

@@ -1,9 +1,12 @@
 """Features that follow from others: a user's function between tables, made safe."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from sklearn_ct._rules.rules import Rules
+from sklearn_ct._tables.codec import Codec
 from sklearn_ct._tables.containers import column_names, is_frame
 
 
@@ -25,9 +28,9 @@ class Link:
         Its values.
     """
 
-    project: object
-    codec: object
-    rules: object
+    project: Callable
+    codec: Codec
+    rules: Rules
     X: object
     factual: np.ndarray
 

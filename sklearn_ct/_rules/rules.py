@@ -3,18 +3,17 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pandas as pd
 
 from sklearn_ct._rules.bounds import constraints_of
+from sklearn_ct._rules.language import (
+    DIRECTIONS,
+    by_column,
+    chosen,
+    ends,
+    is_blank,
+)
 from sklearn_ct._tables.containers import from_polars, is_polars
-from sklearn_ct._tables.feature import cut, objects
-
-DIRECTIONS = {
-    "both": (True, True),
-    "increase": (True, False),
-    "decrease": (False, True),
-    "none": (False, False),
-}
+from sklearn_ct._tables.feature import cut
 
 
 @dataclass(frozen=True)
@@ -76,14 +75,14 @@ class Rules:
         """
         rules = cls.free(codec)
         if mutability is not None:
-            by_column = _by_column(mutability, codec, "mutability", n_rows)
-            rules = _parse_mutability(rules, codec, by_column)
+            by_variable = _by_variable(mutability, codec, "mutability", n_rows)
+            rules = _parse_mutability(rules, codec, by_variable)
         inferred = domain if isinstance(domain, str) else "observed"
         if isinstance(domain, str) or (domain is not None and n_rows is None):
             rules = _infer_domain(rules, codec, inferred)
         if domain is not None and not isinstance(domain, str):
-            by_column = _by_column(domain, codec, "domain", n_rows)
-            rules = _parse_domain(rules, codec, by_column)
+            by_variable = _by_variable(domain, codec, "domain", n_rows)
+            rules = _parse_domain(rules, codec, by_variable)
         return rules._check(codec)
 
     def take(self, rows):
@@ -136,49 +135,10 @@ class Rules:
         )
 
 
-def _by_column(given, codec, parameter, n_rows):
-    """Entries as {variable: array of one entry, or of one for each row}."""
-    if isinstance(given, pd.Series):
-        given = given.to_dict()
-    elif is_polars(given):
-        given = from_polars(given)
-    if isinstance(given, pd.DataFrame) or (
-        isinstance(given, list | tuple)
-        and (len(given) or n_rows == 0)
-        and all(entry is None or isinstance(entry, dict) for entry in given)
-    ):
-        if n_rows is None:
-            raise ValueError(
-                f"The {parameter!r} parameter of a classifier must be a dict for "
-                "all rows alike; rules for each row go to explain()."
-            )
-        if len(given) != n_rows:
-            raise ValueError(
-                f"The {parameter!r} parameter must have one entry for each of the "
-                f"{n_rows} rows. Got {len(given)} instead."
-            )
-        if not isinstance(given, pd.DataFrame):
-            keys = dict.fromkeys(key for entry in given for key in entry or ())
-            given = {key: [(entry or {}).get(key) for entry in given] for key in keys}
-        columns = {key: objects(list(given[key])) for key in given}
-    elif isinstance(given, dict):
-        columns = {key: objects([value]) for key, value in given.items()}
-    elif parameter == "mutability" and np.ndim(given) == 1:
-        words = list(given)
-        if len(words) != len(codec.names_):
-            raise ValueError(
-                f"The 'mutability' parameter must have one entry for each of the "
-                f"{len(codec.names_)} columns. Got {len(words)} instead."
-            )
-        columns = {
-            name: objects([word])
-            for name, word in zip(codec.names_, words, strict=True)
-        }
-    else:
-        raise ValueError(
-            f"The {parameter!r} parameter must be None or a dict of columns (for each "
-            f"row: a list of dicts or a DataFrame). Got {given!r} instead."
-        )
+def _by_variable(given, codec, parameter, n_rows):
+    """Entries as {variable: list of one entry, or of one for each row}."""
+    given = from_polars(given) if is_polars(given) else given
+    columns = by_column(given, codec.names_, parameter, n_rows)
     return _merge_blocks(columns, codec, parameter)
 
 
@@ -221,13 +181,13 @@ def _refuse_part(variable, key, parameter):
     )
 
 
-def _parse_mutability(rules, codec, by_column):
-    n_rows = max((len(words) for words in by_column.values()), default=1)
+def _parse_mutability(rules, codec, by_variable):
+    n_rows = max((len(words) for words in by_variable.values()), default=1)
     shape = (n_rows, rules.rise.shape[1])
     rise, fall = np.ones(shape, dtype=bool), np.ones(shape, dtype=bool)
-    for j, words in by_column.items():
+    for j, words in by_variable.items():
         variable = codec.variables_[j]
-        words = ["both" if _is_blank(word) else word for word in words]
+        words = ["both" if is_blank(word) else word for word in words]
         for word in dict.fromkeys(str(word) for word in words):
             if word not in DIRECTIONS:
                 raise ValueError(
@@ -266,70 +226,67 @@ def _infer_domain(rules, codec, rule):
     )
 
 
-def _parse_domain(rules, codec, by_column):
-    n_rows = max((len(entries) for entries in by_column.values()), default=1)
+def _parse_domain(rules, codec, by_variable):
+    n_rows = max((len(entries) for entries in by_variable.values()), default=1)
     lower, upper, given, allowed = (
         np.repeat(value, n_rows, axis=0)
         for value in (rules.lower, rules.upper, rules.given, rules.allowed)
     )
-    for j, entries in by_column.items():
+    for j, entries in by_variable.items():
         variable = codec.variables_[j]
-        present = np.array([not _is_blank(entry) for entry in entries], dtype=bool)
+        present = np.array([not is_blank(entry) for entry in entries], dtype=bool)
         given[present, j] = True
         if variable.is_number:
             pairs = [
-                _pair(variable, entry) if there else (-np.inf, np.inf)
+                _ends(variable, entry) if there else (-np.inf, np.inf)
                 for entry, there in zip(entries, present, strict=True)
             ]
-            ends = np.array(pairs, dtype=float).reshape(-1, 2).T
-            lower[:, j] = np.where(present, ends[0], lower[:, j])
-            upper[:, j] = np.where(present, ends[1], upper[:, j])
+            low, high = np.array(pairs, dtype=float).reshape(-1, 2).T
+            lower[:, j] = np.where(present, low, lower[:, j])
+            upper[:, j] = np.where(present, high, upper[:, j])
         else:
+            slots = allowed[:, variable.slots]
             masks = [
-                _mask(variable, entry) if there else np.ones(len(variable.categories))
+                _allowed(variable, entry) if there else slots[0]
                 for entry, there in zip(entries, present, strict=True)
             ]
-            slots = allowed[:, variable.slots]
-            masks = np.reshape(masks, slots.shape) > 0
+            masks = np.reshape(masks, slots.shape)
             allowed[:, variable.slots] = np.where(present[:, None], masks, slots)
     lower, upper = _round_inwards(codec, lower, upper)
     return replace(rules, lower=lower, upper=upper, given=given, allowed=allowed)
 
 
-def _pair(variable, entry):
-    wrong = ValueError(
-        f"The 'domain' of column {variable.name!r}, a number, must be a pair "
-        f"(low, high). Got {entry!r} instead."
-    )
-    if isinstance(entry, str) or not hasattr(entry, "__len__") or len(entry) != 2:
-        raise wrong
-    try:
-        low = -np.inf if entry[0] is None else float(entry[0])
-        high = np.inf if entry[1] is None else float(entry[1])
-    except (TypeError, ValueError):
-        raise wrong from None
+def _ends(variable, entry):
+    pair = ends(entry)
+    if pair is None:
+        raise ValueError(
+            f"The 'domain' of column {variable.name!r}, a number, must be a pair "
+            f"(low, high). Got {entry!r} instead."
+        )
+    low, high = pair
     if not low <= high or low == np.inf or high == -np.inf:
         raise ValueError(
             f"The 'domain' of column {variable.name!r} must have low <= high. "
             f"Got {entry!r} instead."
         )
-    return low, high
+    return pair
 
 
-def _mask(variable, entry):
-    if isinstance(entry, str) or not hasattr(entry, "__iter__"):
+def _allowed(variable, entry):
+    known = list(variable.categories)
+    listed = chosen(entry, known)
+    if listed is None:
         raise ValueError(
             f"The 'domain' of column {variable.name!r}, a category, must be a list of "
             f"allowed values. Got {entry!r} instead."
         )
-    entry, known = list(entry), list(variable.categories)
-    for value in entry:
-        if value not in known:
-            raise ValueError(
-                f"The 'domain' of column {variable.name!r} has the unknown category "
-                f"{value!r}. Categories: {cut(known)}."
-            )
-    return np.array([value in entry for value in known], dtype=float)
+    allowed, unknown = listed
+    if unknown:
+        raise ValueError(
+            f"The 'domain' of column {variable.name!r} has the unknown category "
+            f"{unknown[0]!r}. Categories: {cut(known)}."
+        )
+    return allowed
 
 
 def _round_inwards(codec, lower, upper):
@@ -340,11 +297,3 @@ def _round_inwards(codec, lower, upper):
                 finite = np.isfinite(bound)
                 bound[finite] = variable.round_bound(bound[finite], inward)
     return lower, upper
-
-
-def _is_blank(entry):
-    return (
-        entry is None
-        or entry is pd.NA
-        or (isinstance(entry, float) and np.isnan(entry))
-    )

@@ -12,7 +12,11 @@ class Codec(Protocol):
     """Between tables, values (one number a variable) and codes (the network's input).
 
     `TabularEncoder` and `PipelineCodec` are codecs. A category's value is the place of
-    its label; a number's value is the number.
+    its label, -1 or less where it is none of them; a number's value is the number.
+
+    There are two widths: ``s`` slots, one for a number and one for each category, where
+    rules are kept, and ``d`` codes, which the network takes. Of an encoder they are the
+    same; a pipeline may make any codes of its columns.
 
     Attributes
     ----------
@@ -23,10 +27,10 @@ class Codec(Protocol):
         Which variables are numbers.
     lower_, upper_, mean_, scale_ : ndarray of shape (n_variables,)
         Statistics of the numbers among the training rows; NaN for categories.
-    observed_ : boolean ndarray of shape (n_category_codes,)
-        Which categories occur, at the slots of the variables.
+    observed_ : boolean ndarray of shape (s,)
+        Which categories occur among the training rows; True for numbers.
     n_codes_ : int
-        Of the variables' own slots.
+        The width ``s``.
     groups_ : ndarray of shape (d,)
         Number of the one-hot group of each code, -1 for numbers.
     """
@@ -43,34 +47,76 @@ class Codec(Protocol):
     groups_: np.ndarray
 
     def position(self, column):
-        """Position of an input column given by name or position."""
+        """Position of an input column given by name or position.
+
+        Raises
+        ------
+        ValueError
+            Where there is no such column; it names one that is meant, perhaps.
+        """
 
     def variable_of(self, column):
-        """Index of the variable that an input column belongs to."""
+        """Index of the variable that an input column, as in `position`, belongs to."""
 
     def is_dropped(self, j):
         """Whether a variable is dropped before the network sees it."""
 
     def read(self, X):
-        """Values of a table, float64 of shape (n, n_variables)."""
+        """Values of a table, float64 of shape (n, n_variables).
+
+        Raises
+        ------
+        ValueError
+            Where cells are no numbers, missing or of an unknown category and the codec
+            has no value for them; it names the column.
+        """
 
     def write(self, values, X, rows, factual):
-        """Table of values; cells that did not change are copied from ``X[rows]``."""
+        """Table of values; cells that did not change are copied from ``X[rows]``.
+
+        Parameters
+        ----------
+        values : ndarray of shape (m, n_variables)
+        X : table of shape (n, n_columns)
+            Gives the container, names, types and index as well.
+        rows : ndarray of shape (m,)
+            The row of ``X`` that each row of ``values`` belongs to.
+        factual : ndarray of shape (m, n_variables)
+            Values of ``X[rows]``.
+        """
 
     def embed(self, values):
-        """Codes of values, shape (n, d)."""
+        """Codes of values (n, n_variables), of shape (n, d)."""
 
     def values(self, codes):
-        """Values nearest to codes, shape (n, n_variables)."""
+        """Values nearest to codes (n, d), of shape (n, n_variables)."""
 
     def spread(self, by_variable):
-        """Repeat what is given for each variable for its codes, shape (..., d)."""
+        """Repeat what is given for each variable, (..., n_variables), to (..., d)."""
 
     def collect(self, by_code):
-        """Sum what is given for each code over its variable, (..., n_variables)."""
+        """Sum what is given for each code, (n, d), by variable, (n, n_variables)."""
 
     def slots_of(self, j):
-        """Which codes a variable alone acts on, boolean of shape (d,)."""
+        """Which codes a variable alone acts on, boolean of shape (d,).
+
+        None of them where it shares any with another variable.
+        """
 
     def constraint_arrays(self, lower, upper, allowed, rise, fall):
-        """Rules on the variables as rules on codes, a dict of arrays."""
+        """Rules on the variables as the arrays of `Constraints`, on codes.
+
+        Parameters
+        ----------
+        lower, upper : ndarray of shape (n, n_variables)
+            Bounds of the numbers, infinite where there are none.
+        allowed : boolean ndarray of shape (n, s)
+            Categories allowed.
+        rise, fall : boolean ndarray of shape (n, n_variables)
+
+        Returns
+        -------
+        dict of ndarray
+            "lower", "upper", "rise" and "fall" of shape (n, d); "group" and "rank" of
+            shape (d,).
+        """

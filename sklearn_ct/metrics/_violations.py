@@ -6,6 +6,7 @@ from numbers import Real
 import numpy as np
 import pandas as pd
 
+from sklearn_ct._rules.language import DIRECTIONS, ends
 from sklearn_ct.metrics._actionability import (
     _as_frames,
     _changed,
@@ -14,7 +15,6 @@ from sklearn_ct.metrics._actionability import (
 )
 
 _KINDS = ("mutability", "direction", "domain", "integer", "category")
-_MUTABILITIES = ("both", "increase", "decrease", "none")
 
 
 def constraint_violations(
@@ -31,7 +31,7 @@ def constraint_violations(
     """Count the cells of counterfactuals that break a constraint.
 
     A check from outside: it reads the cells in the user's units, without tolerance, and
-    uses nothing of what enforces the constraints in a search.
+    shares with what enforces the constraints in a search the meaning of words alone.
 
     Parameters
     ----------
@@ -111,29 +111,13 @@ def constraint_violations(
     def count(kind, position, broken):
         counts.iat[position, _KINDS.index(kind)] += int(np.sum(broken))
 
-    for position, rule in mutability.items():
-        if rule not in _MUTABILITIES:
-            raise ValueError(
-                f"{where('mutability')} must be one of {', '.join(_MUTABILITIES)} for "
-                f"each column. Got {rule!r} for column {names[position]!r} instead."
-            )
-        if rule == "none":
-            count("mutability", position, changed[:, position])
-        elif rule != "both":
-            before, after = _ranks(
-                X.iloc[:, position],
-                X_counterfactual.iloc[:, position],
-                where("mutability"),
-            )
-            right = after > before if rule == "increase" else after < before
-            count("direction", position, changed[:, position] & ~right)
+    for position, word in mutability.items():
+        pair = X.iloc[:, position], X_counterfactual.iloc[:, position]
+        kind, wrong = _wrong_way(word, *pair, where("mutability"))
+        count(kind, position, changed[:, position] & wrong)
     for position, allowed in domain.items():
-        after = X_counterfactual.iloc[:, position]
-        bounds = _bounds(allowed, X.iloc[:, position], where("domain"))
-        if bounds is None:
-            inside = after.astype(object).isin(list(allowed)).to_numpy()
-        else:
-            inside = (_numbers(after) >= bounds[0]) & (_numbers(after) <= bounds[1])
+        pair = X.iloc[:, position], X_counterfactual.iloc[:, position]
+        inside = _is_inside(allowed, *pair, where("domain"))
         count("domain", position, checked[:, position] & ~inside)
     for position in integers:
         numbers = _numbers(X_counterfactual.iloc[:, position])
@@ -149,6 +133,29 @@ def constraint_violations(
         one_hot = ((block == 1).sum(axis=1) == 1) & np.isin(block, (0, 1)).all(axis=1)
         count("category", group[0], checked[:, group].any(axis=1) & ~one_hot)
     return counts
+
+
+def _wrong_way(word, before, after, where):
+    """Kind of what a change may break, and which rows would, if they changed."""
+    if not isinstance(word, str) or word not in DIRECTIONS:
+        raise ValueError(
+            f"{where} must be one of {', '.join(DIRECTIONS)} for each column. "
+            f"Got {word!r} for column {before.name!r} instead."
+        )
+    rise, fall = DIRECTIONS[word]
+    if rise == fall:
+        return "mutability", not rise
+    before, after = _ranks(before, after, where)
+    return "direction", ~(after > before if rise else after < before)
+
+
+def _is_inside(allowed, before, after, where):
+    """Whether cells are between the ends of a domain, or among its values."""
+    bounds = _bounds(allowed, before, where)
+    if bounds is None:
+        return after.astype(object).isin(list(allowed)).to_numpy()
+    numbers = _numbers(after)
+    return (numbers >= bounds[0]) & (numbers <= bounds[1])
 
 
 def _ranks(before, after, where):
@@ -183,8 +190,7 @@ def _bounds(allowed, column, where):
             f"{where} has bounds for column {column.name!r}, which does not hold "
             "numbers. Give a list of the allowed values."
         )
-    low, high = allowed
-    low, high = -np.inf if low is None else low, np.inf if high is None else high
+    low, high = ends(allowed)
     if not low <= high:
         raise ValueError(
             f"{where} must have low <= high. Got {allowed!r} for column "

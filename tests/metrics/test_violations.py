@@ -216,6 +216,7 @@ FRAME = pd.DataFrame({"income": [1.0], "job": ["clerk"], "age": [1]})
         ({"groups": [["jobs"]]}, "'groups' .* Did you mean 'job'"),
         ({"mutability": dict.fromkeys("qrstuvw", "none")}, "'u', ...."),
         ({"mutability": {"age": "up"}}, "must be one of .* Got 'up' for column 'age'"),
+        ({"mutability": {"age": ["none"]}}, r"Got \['none'\] for column 'age'"),
         ({"mutability": ["none"]}, "each of the 3 columns. Got 1 instead"),
         ({"mutability": "none"}, "must be a dict, .* Got 'none' instead"),
         ({"mutability": {"job": "increase"}}, "column 'job', which has no order"),

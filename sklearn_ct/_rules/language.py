@@ -1,0 +1,135 @@
+"""Mutability and domain in the user's words: their forms, and what the words mean.
+
+It knows neither tables nor codes. Who asks knows the column, and says what is wrong
+with its word.
+"""
+
+import numpy as np
+import pandas as pd
+
+# Whether a feature may rise, and whether it may fall.
+DIRECTIONS = {
+    "both": (True, True),
+    "increase": (True, False),
+    "decrease": (False, True),
+    "none": (False, False),
+}
+
+
+def by_column(given, names, parameter, n_rows=None):
+    """Entries of a parameter for each column that it speaks of.
+
+    Parameters
+    ----------
+    given : dict, Series, list or DataFrame
+        ``{column: entry}`` for all rows alike; with ``n_rows`` also a list of such
+        dicts or a DataFrame, one for each row; of "mutability" also one word a column.
+    names : list
+        Of all columns.
+    parameter : {"mutability", "domain"}
+        For the errors.
+    n_rows : int, optional
+        Number of rows of the call; without it there are no rows.
+
+    Returns
+    -------
+    dict of lists
+        ``{key: entries}``, a single one or one for each row.
+
+    Raises
+    ------
+    ValueError
+        Where it is given in none of these forms, or with another number of entries.
+    """
+    if isinstance(given, pd.Series):
+        given = given.to_dict()
+    if _is_by_row(given, n_rows):
+        if n_rows is None:
+            raise ValueError(
+                f"The {parameter!r} parameter of a classifier must be a dict for "
+                "all rows alike; rules for each row go to explain()."
+            )
+        if len(given) != n_rows:
+            raise ValueError(
+                f"The {parameter!r} parameter must have one entry for each of the "
+                f"{n_rows} rows. Got {len(given)} instead."
+            )
+        if isinstance(given, pd.DataFrame):
+            return {key: list(given[key]) for key in given}
+        keys = dict.fromkeys(key for entry in given for key in entry or ())
+        return {key: [(entry or {}).get(key) for entry in given] for key in keys}
+    if isinstance(given, dict):
+        return {key: [entry] for key, entry in given.items()}
+    if parameter == "mutability" and np.ndim(given) == 1:
+        words = list(given)
+        if len(words) != len(names):
+            raise ValueError(
+                f"The 'mutability' parameter must have one entry for each of the "
+                f"{len(names)} columns. Got {len(words)} instead."
+            )
+        return {name: [word] for name, word in zip(names, words, strict=True)}
+    raise ValueError(
+        f"The {parameter!r} parameter must be None or a dict of columns (for each "
+        f"row: a list of dicts or a DataFrame). Got {given!r} instead."
+    )
+
+
+def _is_by_row(given, n_rows):
+    return isinstance(given, pd.DataFrame) or (
+        isinstance(given, list | tuple)
+        and (len(given) > 0 or n_rows == 0)
+        and all(entry is None or isinstance(entry, dict) for entry in given)
+    )
+
+
+def is_blank(entry):
+    """Whether an entry says nothing: None, NaN or NA."""
+    return (
+        entry is None
+        or entry is pd.NA
+        or (isinstance(entry, float) and np.isnan(entry))
+    )
+
+
+def ends(entry):
+    """Lower and upper end of a number's domain, None where it is no pair of numbers.
+
+    An end that is None is open.
+
+    Examples
+    --------
+    >>> ends((18, None))
+    (18.0, inf)
+    >>> ends(["low", "high"]) is None
+    True
+    """
+    if isinstance(entry, str) or not hasattr(entry, "__len__") or len(entry) != 2:
+        return None
+    try:
+        low = -np.inf if entry[0] is None else float(entry[0])
+        high = np.inf if entry[1] is None else float(entry[1])
+    except (TypeError, ValueError):
+        return None
+    return low, high
+
+
+def chosen(entry, known):
+    """Which of the known categories a domain lists, and what else it lists.
+
+    Returns
+    -------
+    None where it is no list, or
+
+    allowed : boolean ndarray of shape (len(known),)
+    unknown : list
+
+    Examples
+    --------
+    >>> chosen(["own", "boat"], ["own", "rent"])
+    (array([ True, False]), ['boat'])
+    """
+    if isinstance(entry, str) or not hasattr(entry, "__iter__"):
+        return None
+    listed = list(entry)
+    allowed = np.array([value in listed for value in known], dtype=bool)
+    return allowed, [value for value in listed if value not in known]

@@ -108,7 +108,8 @@ def train(estimator, X, y, sample_weight, mode):
             validation=validation,
             epochs=1 if mode in ("first", "further") else estimator.max_epochs,
         )
-        if mode in ("new", "warm") and net.searching:
+        # Of a single epoch, as of a partial fit, the weights are what it leaves.
+        if mode in ("new", "warm") and net.searching and estimator.max_epochs > 1:
             refit_intercepts(net.network, X_train, y_train, *weights)
     estimator.net_ = net
     estimator.history_ = pd.DataFrame(

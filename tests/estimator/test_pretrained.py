@@ -36,7 +36,12 @@ THREE = np.digitize(X["income"], X["income"].quantile([0.33, 0.66]))
 # Two numbers of different sizes, a one-hot block of five columns, and a number of
 # three values.
 ARRAY = np.column_stack(
-    (X["income"] / 1000, X["age"] + 20.0, pd.get_dummies(X["purpose"]), THREE - 5.0)
+    (
+        X["income"] / 20_000,
+        X["late_payments"] + 2.0,
+        pd.get_dummies(X["purpose"]),
+        THREE - 1.0,
+    )
 )
 STILL = {"lr": 1e-12, "max_epochs": 1, "n_counterfactuals": 20, "random_state": 0}
 

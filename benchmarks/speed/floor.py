@@ -6,7 +6,7 @@ from unittest.mock import patch
 import numpy as np
 import torch
 
-from sklearn_ct import CounterfactualTrainedClassifier, _search
+from sklearn_ct import CounterfactualTrainedClassifier
 from sklearn_ct._core.backprop import _Graph
 from sklearn_ct.generators import ECCCo, Generic
 from speed.measuring import interleave, progress, seconds_of
@@ -96,6 +96,6 @@ def make_candidates(net, x):
             walk, nullcontext()
         )
         candidates[f"{name}, {GRAPH}"] = lambda i, walk=walk: timed(
-            walk, patch.object(_search, "logits_and_back", _Graph)
+            walk, patch.object(_walk, "logits_and_back", _Graph)
         )
     return candidates

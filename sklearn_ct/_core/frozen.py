@@ -53,9 +53,8 @@ class FrozenNetwork:
         same = plain and repr(module) == repr(self.module)
         return same and all(
             own.device == other.device and torch.equal(own, other.to(own.dtype))
-                for own, other in zip(
-                    self.module.parameters(), module.parameters(), strict=True
-                )
+            for own, other in zip(
+                self.module.parameters(), module.parameters(), strict=True
             )
         )
 

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from sklearn_ct import CounterfactualTrainedClassifier
+from sklearn_ct._core import walk as _walk
 from sklearn_ct._core.backprop import _Graph
 from sklearn_ct.generators import ECCCo, Generic
 from speed.measuring import interleave, progress, seconds_of

@@ -109,8 +109,8 @@ def signed_step(
 def layers_of(module: nn.Module) -> list[nn.Module]:
     """Layers of nested sequences, in order.
 
-    What has hooks or a forward of its own, or overwrites its input, comes wrapped: it is
-    not what its type says.
+    What has hooks or a forward of its own, or overwrites its input, comes wrapped: it
+    is not what its type says.
     """
     hooks = (
         module._forward_pre_hooks,

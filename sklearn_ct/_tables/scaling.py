@@ -10,6 +10,8 @@ from sklearn.preprocessing import QuantileTransformer, StandardScaler
 
 # Where scikit-learn cuts the tails of the normal distribution.
 TAIL = 1e-7
+# Units in the last place of a column's largest value that rounding errors come to.
+ULPS = 4
 ENDS = ndtri(TAIL - np.spacing(1)), ndtri(1 - (TAIL - np.spacing(1)))
 
 
@@ -84,6 +86,7 @@ class Scaling:
         share = np.empty(X.shape)
         mirrored, shares = self._mirrored
         for j, x in enumerate(X.T):
+            x = snapped(x, self.quantiles_[:, j])
             # Where values repeat, the share is the middle of their run.
             rising = np.interp(x, self.quantiles_[:, j], self.shares_)
             falling = np.interp(-x, mirrored[:, j], shares)
@@ -99,6 +102,29 @@ class Scaling:
             value[:, j] = np.interp(own, self.shares_, self.quantiles_[:, j])
         value = np.where(share + TAIL > 1, self.quantiles_[-1], value)
         return np.where(share - TAIL < 0, self.quantiles_[0], value)
+
+
+def snapped(x, quantiles):
+    """Take what rounding errors part from a quantile for that quantile.
+
+    Where values repeat, the scale leaps on both sides of their run.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n,)
+    quantiles : ndarray of shape (n_quantiles,)
+        Not falling.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+    """
+    error = ULPS * np.spacing(np.abs(quantiles[[0, -1]]).max())
+    place = np.searchsorted(quantiles, x)
+    for side in (place - 1, place):
+        near = quantiles[side.clip(0, len(quantiles) - 1)]
+        x = np.where(np.abs(x - near) <= error, near, x)
+    return x
 
 
 def center_and_width(X, sample_weight=None):

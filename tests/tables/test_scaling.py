@@ -53,3 +53,15 @@ def test_weights_count_as_repetitions():
 def test_identity_leaves_values():
     scaling = Scaling("identity").fit(X)
     np.testing.assert_array_equal(scaling.inverse_transform(scaling.transform(X)), X)
+
+
+def test_a_value_off_its_tie_by_rounding_errors_is_scaled_as_it():
+    # Most rows are at 0: the scale leaps on both sides of it.
+    scaling = Scaling("quantile").fit(X)
+    for at in (0.0, 5.0):
+        rows = np.full((3, 4), at)
+        rows[:, 2] += [0, -1e-15, 1e-15]
+        codes = scaling.transform(rows)[:, 2]
+        assert codes[0] == codes[1] == codes[2]
+        rows[1:, 2] += [-1e-6, 1e-6]
+        assert len(set(scaling.transform(rows)[:, 2])) == (3 if at == 0 else 2)

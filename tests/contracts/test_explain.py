@@ -653,3 +653,29 @@ def test_any_call_keeps_the_promises(clf, loans, seed, n, stretch, options):
     result = explain_and_check(clf, X, rng, seen=loans[0], **options)
     if "max_changes" in options:
         assert (result.n_changes <= options["max_changes"]).all()
+
+
+def test_where_tau_is_out_of_reach_the_strongest_answer_is_given(clf, asked):
+    rules = {"mutability": {"income": "none", "savings": "none", "debt": "none"}}
+    weak, strong = (clf.explain(asked, tau=tau, **rules) for tau in (0.5, 0.999))
+    check_honest(clf, asked, strong)
+    assert (strong.valid == weak.valid).all()
+    below = strong.valid & (strong.probability < 0.999)
+    assert below.sum() > 5
+    # To the steps that are tried.
+    assert (strong.probability[below] >= weak.probability[below] - 0.05).all()
+    assert (strong.probability > weak.probability + 0.05)[below].mean() > 0.5
+    for i in np.flatnonzero(strong.valid):
+        assert ("tau=0.999 was not reached" in strong.reason[i]) == below[i]
+        assert ("tau=0.999 was not reached" in strong.describe(i)) == below[i]
+    alone = clf.explain(asked[3:4], tau=0.999, **rules)
+    pd.testing.assert_frame_equal(
+        alone.to_frame(), strong[3].to_frame(), check_exact=True
+    )
+
+
+def test_answers_aim_at_what_lasts(clf, asked):
+    result = clf.explain(asked)
+    reached = (result.status == "valid") & (result.reason == "")
+    assert reached.mean() > 0.8
+    assert result.probability[reached].min() >= 0.7 - 1e-9

@@ -65,3 +65,45 @@ def test_a_value_off_its_tie_by_rounding_errors_is_scaled_as_it():
         assert codes[0] == codes[1] == codes[2]
         rows[1:, 2] += [-1e-6, 1e-6]
         assert len(set(scaling.transform(rows)[:, 2])) == (3 if at == 0 else 2)
+
+
+def amounts():
+    draw = np.random.default_rng(1)
+    zeros = np.where(draw.random(400) < 0.8, 0.0, draw.lognormal(6, 2, 400))
+    balance = draw.standard_t(2, 400) * 1000
+    return np.column_stack([zeros, draw.lognormal(8, 1, 400), balance, np.full(400, 7)])
+
+
+def test_asinh_against_its_formula():
+    rows = amounts()
+    scaling = Scaling("asinh").fit(rows)
+    for j, x in enumerate(rows.T):
+        # Amounts count from zero, what may be negative from its median.
+        centre = np.sort(x)[199] if j == 2 else 0.0
+        away = np.sort(np.abs(x - centre))
+        width = away[199] or np.sort(away[away > 0])[(np.sum(away > 0) - 1) // 2]
+        bent = np.arcsinh((x - centre) / width)
+        expected = (bent - bent.mean()) / (bent.std() if np.ptp(bent) else 1.0)
+        np.testing.assert_allclose(scaling.transform(rows)[:, j], expected, atol=1e-12)
+
+
+def test_asinh_comes_back_and_rises_without_leaps():
+    rows = amounts()
+    scaling = Scaling("asinh").fit(rows)
+    back = scaling.inverse_transform(scaling.transform(rows))
+    np.testing.assert_allclose(back, rows, rtol=1e-9, atol=1e-9)
+    ladder = np.sort(np.linspace(0, 1, 50))[:, None] * rows.max(axis=0)
+    steps = np.diff(scaling.transform(ladder)[:, :3], axis=0)
+    assert (steps > 0).all()
+    # Beside zero, where most rows are, nothing leaps.
+    near = scaling.transform(np.vstack([np.zeros(4), np.full(4, 1e-6)]))
+    assert (np.abs(np.diff(near, axis=0)) < 1e-6).all()
+
+
+def test_weights_of_asinh_count_as_repetitions():
+    rows, weight = amounts(), np.random.default_rng(2).integers(0, 4, 400)
+    weighted = Scaling("asinh").fit(rows, weight.astype(float))
+    repeated = Scaling("asinh").fit(np.repeat(rows, weight, axis=0))
+    np.testing.assert_allclose(
+        weighted.transform(rows), repeated.transform(rows), rtol=0, atol=1e-9
+    )

@@ -110,9 +110,7 @@ def measure(rounds, quick):
 def figure(sizes, seconds):
     """Seconds and rows per second over the number of rows."""
     words = {1: "one process", 2: "two processes"}
-    middle = {
-        words[j]: np.array([median(seconds[n, j]) for n in sizes]) for j in JOBS
-    }
+    middle = {words[j]: np.array([median(seconds[n, j]) for n in sizes]) for j in JOBS}
     speed = {word: np.array(sizes) / values for word, values in middle.items()}
     panes = {
         word: {"x": sizes, "label": "rows explained", "lines": lines}

@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from benchmarks.paper.data import DATA
-from benchmarks.paper.settings import paper_settings
 from sklearn.utils import resample
 
+from benchmarks.paper.data import DATA
+from benchmarks.paper.settings import paper_settings
 from sklearn_ct import CounterfactualTrainedClassifier
 from sklearn_ct.datasets import fetch_gmsc
 

@@ -3,7 +3,6 @@
 import numpy as np
 from sklearn.base import clone
 
-from sklearn_ct.generators import ECCCo
 from benchmarks.speed.loops import (
     accompanied,
     adversarial,
@@ -17,6 +16,7 @@ from benchmarks.speed.loops import (
 )
 from benchmarks.speed.measuring import aim, device, interleave, median, ratio
 from benchmarks.speed.tasks import CONVENTIONAL, TASKS, make_task
+from sklearn_ct.generators import ECCCo
 
 EARLY = slice(1, 11)  # epochs 2 to 11
 N_EPOCHS = 30
@@ -69,8 +69,8 @@ def measure(rounds, quick):
         n_ce = min(task.settings["n_counterfactuals"], len(task.codes))
         tables[f"rows_{slug}"] = (
             f"{len(task.codes):,} rows of {task.codes.shape[1]} columns, batches of "
-            f"{task.batch_size:,} ({task.n_batches:,} an epoch), {n_ce:,} rows searched "
-            "with the paper's settings."
+            f"{task.batch_size:,} ({task.n_batches:,} an epoch), {n_ce:,} rows "
+            "searched with the paper's settings."
         )
     return tables | {"training_aims": aims_of(timed)}, {}
 

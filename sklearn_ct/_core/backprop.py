@@ -109,7 +109,8 @@ def signed_step(
 def layers_of(module: nn.Module) -> list[nn.Module]:
     """Layers of nested sequences, in order.
 
-    What has hooks or overwrites its input comes wrapped: it is not what its type says.
+    What has hooks or a forward of its own, or overwrites its input, comes wrapped: it
+    is not what its type says.
     """
     hooks = (
         module._forward_pre_hooks,
@@ -117,7 +118,8 @@ def layers_of(module: nn.Module) -> list[nn.Module]:
         module._backward_pre_hooks,
         module._backward_hooks,
     )
-    if any(hooks) or getattr(module, "inplace", False):
+    own = "forward" in vars(module)
+    if any(hooks) or own or getattr(module, "inplace", False):
         return [nn.Sequential(module)]
     whole = type(module).forward is nn.Sequential.forward
     if whole and isinstance(module, nn.Sequential):

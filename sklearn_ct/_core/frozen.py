@@ -39,7 +39,7 @@ class FrozenNetwork:
                 copy = copy.double()
         made = cls(copy)
         # What any other module does may depend on more than its weights.
-        if not made.ask.has_modes:
+        if not made.ask.has_modes and made._is_of(module):
             _COPIES[module] = made
         return made
 
@@ -49,7 +49,9 @@ class FrozenNetwork:
 
     def _is_of(self, module: nn.Module) -> bool:
         """Whether a plain stack would be copied to this one."""
-        return repr(module) == repr(self.module) and all(
+        plain = not logits_and_back(module).has_modes
+        same = plain and repr(module) == repr(self.module)
+        return same and all(
             own.device == other.device and torch.equal(own, other.to(own.dtype))
             for own, other in zip(
                 self.module.parameters(), module.parameters(), strict=True

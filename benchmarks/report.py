@@ -134,13 +134,10 @@ def publish(name, part, tables, *, figures=None, quick=False, **source):
 
 
 def to_json(result):
-    """Write a result with a line for each line of a table."""
-    text = json.dumps({key: result[key] for key in ("sources", "tables")}, indent=1)
-    inner = re.compile(r"([\[{,:])\n {4,}|\n {4,}([\]}])|\n {3}([\]}])")
-    text = inner.sub(
-        lambda m: f"{m[1]} " if m[1] in {",", ":"} else (m[1] or m[2] or m[3]), text
-    )
-    return f'{text[:-2]},\n "figures": {json.dumps(result["figures"])}\n}}\n'
+    """Write a result; a line for each cell, so that changes can be read."""
+    parts = [f'"{k}": {json.dumps(result[k], indent=1)}' for k in ("sources", "tables")]
+    parts.append(f'"figures": {json.dumps(result["figures"])}')
+    return "{" + ",\n".join(parts) + "}\n"
 
 
 def make_page(name, quick=False, drawn=None):

@@ -8,6 +8,7 @@ import pytest
 from benchmarks import limits
 from sklearn_ct.metrics import robust_accuracy_score
 
+
 def weak_and_strong(n=800):
     """Many weak features that an attack reverses, and one that it does not."""
     draw = np.random.default_rng(0)

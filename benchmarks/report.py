@@ -69,13 +69,7 @@ def sources(result):
 
 
 def fill(page, result):
-    """Replace what stands between the markers of a page.
-
-    Raises
-    ------
-    ValueError
-        Where the page has no place for a table of the result.
-    """
+    """Replace what stands between the markers of a page; refuses a table without a place."""
     blocks = {name: markdown(table) for name, table in result["tables"].items()}
     blocks["sources"] = sources(result)
     for name, text in blocks.items():
@@ -107,19 +101,10 @@ def plain(value):
 def publish(name, part, tables, *, figures=None, quick=False, **source):
     """Keep the tables and figures of a part of a benchmark, and make its page.
 
-    Parameters
-    ----------
-    name, part : str
-        Of the benchmark, and of what of it was measured; other parts stay.
-    tables : dict
-        Of lists of dicts, lists of texts or texts; see `cell`.
-    figures : dict, optional
-        Of what `draw` takes.
-    quick : bool
-        Of figures that say nothing: results, page and figures go to the folder of
-        partial results.
-    source
-        What is told about where the part was measured, beside the commit.
+    ``tables`` are lists of dicts (see `cell`), lists of texts or texts, ``figures`` what
+    `DRAWERS` draw; other parts of the benchmark stay. What a ``quick`` run gives says
+    nothing and goes to the folder of partial results, page and figures too. ``source``
+    is told about where the part was measured, beside the commit.
     """
     path = (QUICK if quick else RESULTS) / f"{name}.json"
     result = {"sources": {}, "tables": {}, "figures": {}}

@@ -14,40 +14,23 @@ SMALLEST = 1e-4  # of a twin's mean: that of less cannot be reduced
 
 @dataclass(frozen=True)
 class Comparison:
-    """A measure of CT and its twin, over rounds, settings and seeds.
+    """A measure of CT and its twin, over rounds, settings and seeds."""
 
-    Attributes
-    ----------
-    ct, twin : float
-        Means over all rounds and settings that have a value.
-    reduction : float
-        By how many per cent CT is lower, ``100 (twin - ct) / |twin|``.
-    low, high : float
-        Bootstrapped interval of ``twin - ct``, in per cent of the twin.
-    worst, best : float
-        Reduction of the least and the most favourable seed.
-    paired : float
-        Reduction over the settings in which both have a value.
-    """
-
-    ct: float
+    ct: float  # means over all rounds and settings that have a value
     twin: float
-    reduction: float
-    low: float
+    reduction: float  # by how many per cent CT is lower, 100 (twin - ct) / |twin|
+    low: float  # bootstrapped interval of twin - ct, in per cent of the twin
     high: float
-    worst: float
+    worst: float  # reduction of the least and of the most favourable seed
     best: float
-    paired: float
+    paired: float  # reduction over the settings in which both have a value
 
 
 def compare(ct, twin, random_state=0):
     """Compare a measure of two models.
 
-    Parameters
-    ----------
-    ct, twin : list of arrays of shape (rounds, n_settings)
-        One for each seed, the same rounds and settings for both; NaN where there was
-        no valid counterfactual.
+    Lists of arrays of shape (rounds, n_settings), one for each seed, the same rounds and
+    settings for both; NaN where there was no valid counterfactual.
     """
     seeds = [reduction(mean(a), mean(b)) for a, b in zip(ct, twin, strict=True)]
     seeds = [seed for seed in seeds if np.isfinite(seed)] or [np.nan]
@@ -107,13 +90,7 @@ def resamples(n, random_state):
 
 
 class Results:
-    """Results of units, asked by configuration, variant and data set.
-
-    Parameters
-    ----------
-    results : dict
-        As `benchmarks.paper.units.run_all` returns them.
-    """
+    """Results of `run_all`, asked by configuration, variant and data set."""
 
     def __init__(self, results):
         self.results = results

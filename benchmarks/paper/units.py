@@ -14,21 +14,9 @@ from sklearn_ct.metrics import protected_sensitivity
 
 
 def run_all(units, folder, n_jobs, compute=None):
-    """Results of all units; what `kept` knows is not computed again.
+    """Results of all units, by their keys; what `kept` knows is not computed again.
 
-    Parameters
-    ----------
-    units : list of Unit
-    folder : Path
-    n_jobs : int
-        Processes.
-    compute : callable, optional
-        ``Unit -> dict`` that JSON can hold; default: `compute_unit`.
-
-    Returns
-    -------
-    dict
-        Of results, keyed by ``(config, variant, data, seed)``.
+    ``compute`` is ``Unit -> dict`` that JSON can hold, `compute_unit` by default.
     """
     source = commit()
     jobs = [

@@ -14,25 +14,16 @@ from benchmarks._common import ROOT
 
 
 def ratio(values, reference):
-    """Ratio of two candidates, round by round; what is None has no ratio.
+    """Spread of the ratios of two candidates, round by round, or None.
 
-    Parameters
-    ----------
-    values, reference : list of float or None
-        One of each round. A candidate that ran fewer rounds is compared in those.
-
-    Returns
-    -------
-    dict or None
-        ``value``: median of the rounds' ratios, ``low`` and ``high``: the smallest and
-        the largest.
+    What is None has no ratio; one that ran fewer rounds is compared in those.
     """
     pairs = zip(values, reference, strict=False)
     return spread([a / b for a, b in pairs if a is not None and b is not None])
 
 
 def spread(values):
-    """Median, smallest and largest value as `ratio` gives them."""
+    """Median, smallest and largest value as a cell of the report."""
     if not values:
         return None
     return {"value": median(values), "low": min(values), "high": max(values)}
@@ -41,17 +32,7 @@ def spread(values):
 def aim(name, limit, measured, *, late=None, at_least=False, **more):
     """Line of what was asked beside what was measured.
 
-    Parameters
-    ----------
-    name : str
-    limit : float
-        That the medians are to reach, that of the last epochs (``late``) as well.
-    measured, late : dict or None
-        Spreads.
-    at_least : bool
-        Whether it is a lower limit.
-    **more
-        Further cells.
+    The medians are to reach the limit, that of the last epochs (``late``) as well.
     """
     known = [found["value"] for found in (measured, late) if found is not None]
     met = min(known) >= limit if at_least else max(known) <= limit
@@ -86,20 +67,9 @@ def exponent(sizes, values):
 
 
 def interleave(candidates, rounds, part=None):
-    """Run every candidate once in each round, one after the other.
+    """Run every candidate, ``round -> result``, once in each round, one after another.
 
-    Parameters
-    ----------
-    candidates : dict
-        Of callables ``round -> result``; one that returns None sits the round out.
-    rounds : int
-    part : str, optional
-        Named, with the candidate and the round, on the error stream.
-
-    Returns
-    -------
-    dict
-        Of lists of results, as many as there are rounds.
+    Lists of results, as many as there are rounds; ``part`` is told beside the progress.
     """
     results = {name: [] for name in candidates}
     for i in range(rounds):

@@ -69,7 +69,7 @@ def sources(result):
 
 
 def fill(page, result):
-    """Replace what stands between the markers of a page; refuses a table without a place."""
+    """Replace what stands between the markers of a page; no table goes without."""
     blocks = {name: markdown(table) for name, table in result["tables"].items()}
     blocks["sources"] = sources(result)
     for name, text in blocks.items():

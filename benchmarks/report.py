@@ -53,9 +53,11 @@ def cell(value):
 
 def markdown(table):
     """Table of a list of dicts, bullets of a list of texts, a text as it is."""
+    if not table:
+        return "Not measured."
     if isinstance(table, str):
         return table
-    if table and isinstance(table[0], str):
+    if isinstance(table[0], str):
         return "\n".join(f"- {line}" for line in table)
     columns = list(dict.fromkeys(name for line in table for name in line))
     lines = [[cell(line.get(name)) for name in columns] for line in table]
@@ -101,10 +103,10 @@ def plain(value):
 def publish(name, part, tables, *, figures=None, quick=False, **source):
     """Keep the tables and figures of a part of a benchmark, and make its page.
 
-    ``tables`` are lists of dicts (see `cell`), lists of texts or texts, ``figures`` what
-    `DRAWERS` draw; other parts of the benchmark stay. What a ``quick`` run gives says
-    nothing and goes to the folder of partial results, page and figures too. ``source``
-    is told about where the part was measured, beside the commit.
+    ``tables`` are lists of dicts (see `cell`), lists of texts or texts, ``figures``
+    what `DRAWERS` draw; other parts of the benchmark stay. What a ``quick`` run
+    gives says nothing and goes to the folder of partial results, page and figures too.
+    ``source`` is told about where the part was measured, beside the commit.
     """
     path = (QUICK if quick else RESULTS) / f"{name}.json"
     result = {"sources": {}, "tables": {}, "figures": {}}

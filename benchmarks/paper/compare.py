@@ -29,8 +29,8 @@ class Comparison:
 def compare(ct, twin, random_state=0):
     """Compare a measure of two models.
 
-    Lists of arrays of shape (rounds, n_settings), one for each seed, the same rounds and
-    settings for both; NaN where there was no valid counterfactual.
+    Lists of arrays of shape (rounds, n_settings), one for each seed, the same rounds
+    and settings for both; NaN where there was no valid counterfactual.
     """
     seeds = [reduction(mean(a), mean(b)) for a, b in zip(ct, twin, strict=True)]
     seeds = [seed for seed in seeds if np.isfinite(seed)] or [np.nan]

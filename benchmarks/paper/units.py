@@ -23,7 +23,8 @@ def run_all(units, folder, n_jobs, compute=None):
         delayed(one)(unit, folder, compute or compute_unit, source) for unit in units
     ]
     done = Parallel(n_jobs, return_as="generator")(jobs)
-    return {unit.key: result for unit, result in tqdm(zip(units, done, strict=True))}
+    pairs = tqdm(zip(units, done, strict=True), total=len(units))
+    return {unit.key: result for unit, result in pairs}
 
 
 def one(unit, folder, compute, source):

@@ -2,7 +2,7 @@
 
 A runner is started as ``python run_x.py FOLDER METHOD N_ROWS`` by the Python of the
 peer's own environment and never imports sklearn_ct. FOLDER holds ``train.csv``,
-``rows.csv``, ``net.npz`` and ``task.json``, as ``python -m benchmarks.peers`` wrote them.
+``rows.csv``, ``net.npz`` and ``task.json``, as ``benchmarks.peers`` wrote them.
 """
 
 import json

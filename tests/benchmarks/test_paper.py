@@ -26,6 +26,7 @@ from sklearn_ct.metrics import (
     relative_implausibility,
 )
 
+
 def rounds(seed, shape=(40, 5), level=2.0, missing=0.2):
     draw = np.random.default_rng(seed)
     values = level + draw.normal(size=shape)

@@ -1,64 +1,38 @@
 """Limits: what accuracy, robustness, cost and plausibility take from one another.
 
-One command makes ``docs/benchmarks/limits.md``::
+One command measures what ``docs/benchmarks/limits.md`` shows::
 
-    SKLEARN_CT_DATA=... python benchmarks/limits.py
+    SKLEARN_CT_DATA=... python -m benchmarks.limits
 
 The tabular data sets of the paper's tables, measured as there; ``--data`` adds MNIST,
 which takes long. Trained are the defaults of the class with and without the adversarial
-loss, the conventional twin, and the same network by adversarial training alone. Results
-are kept in files, and a run that was stopped goes on where it was.
+loss, the conventional twin, and the same network by adversarial training alone.
 """
 
 import argparse
 import os
 import time
 from functools import partial
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
-from _common import to_markdown
-from paper import published
-from paper.aggregate import Results, mean
-from paper.data import REAL, TABULAR
-from paper.settings import CONVENTIONAL, Unit
-from paper.tables import number, points_lost, variants
-from paper.units import compute_unit, run_all, train_classifier
-from speed.loops import EPSILON, N_STEPS, STEP, projected_gradient
 from torch.nn.functional import cross_entropy
 
-HERE = Path(__file__).parent
+from benchmarks._common import CACHE, machine
+from benchmarks.paper import published
+from benchmarks.paper.compare import Results, mean
+from benchmarks.paper.data import REAL, TABULAR
+from benchmarks.paper.settings import CONVENTIONAL, Unit
+from benchmarks.paper.tables import count, points_lost, variants
+from benchmarks.paper.units import compute_unit, run_all, train_classifier
+from benchmarks.report import publish
+from benchmarks.speed.loops import projected_gradient
+
 TWIN = "BL"
 ATTACKED = "attacked rows alone"
 WEIGHTS = (0.0, 0.5)  # of the adversarial loss
 NAMES = {weight: f"lambda_adv={weight:g}" for weight in WEIGHTS}
 VARIANTS = (TWIN, *NAMES.values(), ATTACKED)
-
-REMARKS = """\
-- Robustness: counterfactual training with the defaults is about as accurate under FGSM
-  as the same network trained on nothing but attacked rows, and loses less accuracy. On
-  Adult, CH and Cred neither reaches the figures of the paper (see [attacks as strong as
-  the paper's](paper.md#attacks-as-strong-as-the-papers)).
-- Cost: on Adult and Cred it rises against the twin, and about as much without the
-  adversarial loss: what raises it there comes with the plausibility. On CH the
-  adversarial loss lowers it. With attacked rows alone it is lower still on Adult, CH
-  and Cred, but on Adult and Cred many walks do not arrive, and those are not counted.
-- No line of the table is the best in all columns.
-"""
-
-NOTES = f"""\
-- Rows, twins, walks and measures are those of [the paper's tables](paper.md), with the
-  defaults of the class but for `lambda_adv`, which is 0.5 by default.
-- "{ATTACKED.capitalize()}": the network of the conventional twin, trained for as many
-  epochs on nothing but rows that projected gradient ascent has moved ({N_STEPS} steps
-  of {STEP} within {EPSILON} in the maximum norm, on all encoded columns, from a random
-  start).
-- "Protected cost" and "IP" are reductions against the conventional twin, in per cent;
-  networks with a counterfactual objective are trained a second time, with the protected
-  feature immutable, for the cost.
-"""
 
 
 def train_on_attacks(unit, X, y, **more):
@@ -105,80 +79,54 @@ def make_units(names, n_seeds, rounds):
 def summary(results, names):
     """Means over the data sets of each variant."""
     lines = []
-    for variant in VARIANTS:
-
-        def over(value, variant=variant):
-            return [value(variant, name) for name in names]
-
-        def reduced(case, measure, over=over):
-            values = over(
-                lambda v, n: results.compare("defaults", n, case, measure, v).reduction
-            )
-            return number(mean(values), 1)
-
-        lost = over(lambda v, n: points_lost(results, "defaults", n, variant=v).mean())
-        attacked = over(lambda v, n: results.mean("defaults", v, n, "fgsm", -1))
-        told = [published.FGSM[name][0] for name in names]
-        reach = sum(ours >= its for ours, its in zip(attacked, told, strict=True))
-        lines.append(
-            {
-                "trained with": variant,
-                "points lost, mean": number(mean(lost), 1),
-                "points lost, most": number(max(lost), 1),
-                "FGSM 0.1": number(mean(attacked), 3),
-                "FGSM at least the paper's": f"{reach} of {len(names)}",
-                "protected cost reduced, %": reduced("protected", "cost"),
-                "IP reduced, %": reduced("free", "ip"),
-            }
-        )
-    return pd.DataFrame(lines)
+    for v in VARIANTS:
+        lost = [points_lost(results, "defaults", n, variant=v).mean() for n in names]
+        robust = [results.mean("defaults", v, n, "fgsm") for n in names]
+        told = [published.FGSM[n][0] for n in names]
+        line = {
+            "trained with": v,
+            "points lost, mean": mean(lost),
+            "points lost, most": max(lost),
+            "FGSM 0.1": mean(robust),
+            "FGSM at least the paper's": count(np.greater_equal(robust, told)),
+        }
+        for title, *key in (
+            ("protected cost reduced, %", "protected", "cost"),
+            ("IP reduced, %", "free", "ip"),
+        ):
+            of = [results.compare("defaults", n, *key, v).reduction for n in names]
+            line[title] = mean(of)
+        lines.append(line)
+    return lines
 
 
-def write_page(results, output):
-    """Write the page."""
+def tables(results):
+    """Make both tables."""
     names = results.names("defaults", TWIN)
-    table = variants(results, names, VARIANTS, config="defaults")
-    told = [number(published.FGSM[name][0]) for name in table["data"]]
-    table.insert(4, "FGSM 0.1: paper", told)
-    arrived = [
-        results.compare("defaults", name, "protected", "validity", variant).ct
-        for name, variant in zip(table["data"], table["trained with"], strict=True)
-    ]
-    place = table.columns.get_loc("validity") + 1
-    table.insert(place, "validity, protected", [number(share) for share in arrived])
-    seeds = len(results.all("defaults", TWIN, names[0]))
-    blocks = [
-        "# Limits",
-        "Made by `python benchmarks/limits.py`.",
-        "What accuracy, robustness, cost and plausibility take from one another. Data "
-        f"sets: {len(names)}; seeds: {seeds}; CPU minutes: {results.cpu / 60:.0f}.",
-        to_markdown(summary(results, names)),
-        "## What they say",
-        REMARKS.strip(),
-        "## How it is measured",
-        NOTES.strip(),
-        "## Data set by data set",
-        to_markdown(table),
-    ]
-    output.write_text("\n\n".join(blocks) + "\n")
+    sets = variants(results, names, VARIANTS, config="defaults")
+    for line in sets:
+        line["FGSM 0.1: paper"] = published.FGSM[line["data"]][0]
+    return {"summary": summary(results, names), "sets": sets}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", nargs="+", choices=REAL, help="default: tabular")
+    parser.add_argument("--data", nargs="+", choices=REAL, default=TABULAR)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--n-jobs", type=int, default=2)
-    parser.add_argument("--work", type=Path, default=HERE / ".paper")
-    output = HERE.parent / "docs" / "benchmarks" / "limits.md"
-    parser.add_argument("--output", type=Path, default=output, help="Markdown file")
+    parser.add_argument(
+        "--quick", action="store_true", help="one set, few rounds, to see that all runs"
+    )
     arguments = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    units = make_units(arguments.data or TABULAR, arguments.seeds, arguments.rounds)
-    found = run_all(units, arguments.work, arguments.n_jobs, compute)
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    write_page(Results(found), arguments.output)
-    print(arguments.output)
+    quick, where = arguments.quick, machine()
+    names, seeds, rounds = arguments.data, arguments.seeds, 100
+    if quick:
+        names, seeds, rounds = names[-1:], 1, 5
+    units = make_units(names, seeds, rounds)
+    results = Results(run_all(units, CACHE / "limits", arguments.n_jobs, compute))
+    told = {"data sets": len(names), "seeds": seeds, "bootstrap rounds": rounds}
+    publish("limits", "limits", tables(results), quick=quick, **told, **where)
 
 
 if __name__ == "__main__":

@@ -1,39 +1,24 @@
 """Recourse on real data: valid, in range, sparse, plausible, and how fast.
 
-One command makes the tables of ``docs/benchmarks/recourse.md``::
+One command measures what ``docs/benchmarks/recourse.md`` shows::
 
-    SKLEARN_CT_DATA=... python benchmarks/recourse.py
-
-On Adult, GMSC, German credit and credit default it trains a counterfactual-trained
-network (CT) and a conventional twin (64-64 units, 30 epochs, otherwise defaults),
-explains up to 1,000 rejected test rows with the default effort, and counts what became
-of them. Broken rules are counted by code of its own below, which knows the training
-table and nothing of the library. Relative implausibility is that of the answers to real
-accepted test rows over that of other real accepted test rows: 1.0 is the limit; the
-rejected rows themselves stand beside it. ``Optimum`` compares the cost on Adult rows
-with the cheapest valid row among all with at most three features changed, found by
-enumeration (every category, up to 20 levels of a number). For 200 rows three answers
-are asked for: how many are found, their distance to one another, and the share of
-copies with Gaussian noise (a tenth of a standard deviation) that are rejected again.
-Log loss is that on the test rows; calibrated: with the temperature found on the other
-half of them. Speeds are those of one process with one thread, and of two warm processes
-(``n_jobs=2``).
+    SKLEARN_CT_DATA=... python -m benchmarks.recourse
 """
 
 import argparse
 import itertools
 import time
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
-from _common import to_markdown
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
 
+from benchmarks._common import machine
+from benchmarks.report import publish
 from sklearn_ct import CounterfactualTrainedClassifier
 from sklearn_ct.datasets import (
     fetch_adult,
@@ -166,109 +151,95 @@ def timed(clf, X, target, **options):
     return result, time.perf_counter() - start
 
 
-def measure(name, n_optimum):
-    """Rows of the table for one data set."""
+def same_alone(clf, rows, favourable, result):
+    """Whether rows have the same answers in other batches and processes."""
+    part = clf.explain(rows[37:50], favourable).counterfactuals
+    jobs = clf.explain(rows[:200], favourable, n_jobs=2).counterfactuals
+    return part.equals(result.counterfactuals[37:50]) and jobs.equals(
+        result.counterfactuals[:200]
+    )
+
+
+def measure(name, model, settings, *, n_many=10_000, n_optimum=100, max_epochs=30):
+    """Line of a data set and a model."""
     X, y, rules, favourable = DATA[name]()
     X, X_test, y, y_test = train_test_split(
         X, y, test_size=0.25, stratify=y, random_state=SEED
     )
-    lines = []
-    for model, weights in (
-        ("CT", {}),
-        ("twin", {"lambda_div": 0.0, "lambda_adv": 0.0}),
-    ):
-        clf = CounterfactualTrainedClassifier(
-            hidden_layer_sizes=(64, 64),
-            mutability=rules,
-            max_epochs=30,
-            random_state=SEED,
-            **weights,
-        ).fit(X, y)
-        every = X_test[clf.predict(X_test) != favourable]
-        rejected = every[:1000]
-        clf.explain(rejected[:10], favourable)
-        result, seconds = timed(clf, rejected, favourable)
-        summary = result.evaluate()
-        many = pd.concat([every] * (10_000 // len(every) + 1))[:10_000]
-        seconds_many = timed(clf, many, favourable)[1]
-        timed(clf, rejected[:100], favourable, n_jobs=2)  # starts the processes
-        seconds_two = timed(clf, many, favourable, n_jobs=2)[1]
-        options = {"n_counterfactuals": 3, "noise": 0.1}
-        three = timed(clf, rejected[:200], favourable, **options)[0]
-        several = three.evaluate()
-        ones = [timed(clf, rejected[i : i + 1], favourable)[1] for i in range(20)]
-        real = clf.encode(X_test)[np.asarray(y_test == favourable)]
-        half = len(real) // 2
-        limits = (real[:half], real[half:])
-        reached = result[result.valid].counterfactuals
-        part = timed(clf, rejected[37:90], favourable)[0].counterfactuals
-        jobs = timed(clf, rejected[:200], favourable, n_jobs=2)[0].counterfactuals
-        same = part.equals(result.counterfactuals[37:90]) and jobs.equals(
-            result.counterfactuals[:200]
-        )
-        own_loss, calibrated_loss = log_losses(clf, X_test, y_test)
-        line = {
-            "data": name,
-            "model": model,
-            "accuracy": clf.score(X_test, y_test),
-            "log loss": own_loss,
-            "calibrated": calibrated_loss,
-            "rows": len(rejected),
-            "valid": summary["share_valid"],
-            "fallback": summary["share_fallback"],
-            "infeasible": summary["share_infeasible"],
-            "rules broken": broken_rules(X, rejected, result.counterfactuals, rules),
-            "not predicted": int(
-                (clf.predict(result.counterfactuals) != favourable)[result.valid].sum()
-            ),
-            "changes": summary["n_changes"],
-            "cost": summary["cost"],
-            "relative IP": relative_implausibility(clf.encode(reached), *limits),
-            "of the factuals": relative_implausibility(clf.encode(rejected), *limits),
-            "rows/s at 1,000": len(rejected) / seconds
-            if len(rejected) > 999
-            else np.nan,
-            "rows/s at 10,000": len(many) / seconds_many,
-            "with two processes": len(many) / seconds_two,
-            "ms, one row": 1000 * np.median(ones),
-            "alone = in a batch": "yes" if same else "NO",
-            "answers of 3": 3 * several["validity"],
-            "diversity": several["diversity"],
-            "invalidation rate": several["invalidation_rate"],
-        }
-        if name == "Adult" and n_optimum:
-            k = list(clf.classes_).index(favourable)
-            best = cheapest(clf, rejected[:n_optimum], k, X, rules)
-            known = np.isfinite(best)
-            line["cost / optimum"] = result.cost[:n_optimum][known].mean() / (
-                best[known].mean()
-            )
-            line["optimum known"] = int(known.sum())
-        lines.append(line)
-    return lines
-
-
-def short(value):
-    """Text of a cell: three digits are enough."""
-    if isinstance(value, float):
-        return "" if pd.isna(value) else f"{value:.3g}"
-    return str(value)
+    clf = CounterfactualTrainedClassifier(
+        hidden_layer_sizes=(64, 64),
+        mutability=rules,
+        max_epochs=max_epochs,
+        random_state=SEED,
+        **settings,
+    ).fit(X, y)
+    every = X_test[clf.predict(X_test) != favourable]
+    rejected = every[:1000]
+    clf.explain(rejected[:10], favourable)
+    result, seconds = timed(clf, rejected, favourable)
+    told = result.evaluate()
+    many = pd.concat([every] * (n_many // len(every) + 1))[:n_many]
+    seconds_many = timed(clf, many, favourable)[1]
+    timed(clf, rejected[:100], favourable, n_jobs=2)  # starts the processes
+    seconds_two = timed(clf, many, favourable, n_jobs=2)[1]
+    three = clf.explain(rejected[:200], favourable, n_counterfactuals=3, noise=0.1)
+    several = three.evaluate()
+    ones = [timed(clf, rejected[i : i + 1], favourable)[1] for i in range(20)]
+    real = clf.encode(X_test)[np.asarray(y_test == favourable)]
+    halves = np.array_split(real, 2)
+    own_loss, calibrated_loss = log_losses(clf, X_test, y_test)
+    predicted = clf.predict(result.counterfactuals)
+    reached = clf.encode(result[result.valid].counterfactuals)
+    line = {
+        "data": name,
+        "model": model,
+        "accuracy": clf.score(X_test, y_test),
+        "log loss": own_loss,
+        "calibrated": calibrated_loss,
+        "rows": len(rejected),
+        "valid": told["share_valid"],
+        "fallback": told["share_fallback"],
+        "infeasible": told["share_infeasible"],
+        "rules broken": broken_rules(X, rejected, result.counterfactuals, rules),
+        "not predicted": int((predicted != favourable)[result.valid].sum()),
+        "changes": told["n_changes"],
+        "cost": told["cost"],
+        "relative IP": relative_implausibility(reached, *halves),
+        "of the factuals": relative_implausibility(clf.encode(rejected), *halves),
+        "rows/s": len(rejected) / seconds,
+        f"rows/s at {n_many:,}": n_many / seconds_many,
+        "with two processes": n_many / seconds_two,
+        "ms, one row": 1000 * np.median(ones),
+        "alone = in a batch": same_alone(clf, rejected, favourable, result),
+        "answers of 3": 3 * several["validity"],
+        "diversity": several["diversity"],
+        "invalidation rate": several["invalidation_rate"],
+    }
+    if name == "Adult":
+        k = list(clf.classes_).index(favourable)
+        best = cheapest(clf, rejected[:n_optimum], k, X, rules)
+        known = np.isfinite(best)
+        cost = result.cost[:n_optimum][known]
+        line["cost / optimum"] = cost.mean() / best[known].mean()
+        line["optimum known"] = int(known.sum())
+    return line
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--optimum", type=int, default=100, help="rows enumerated")
-    parser.add_argument("--output", type=Path, default=None, help="Markdown file")
-    arguments = parser.parse_args()
-    lines = [line for name in DATA for line in measure(name, arguments.optimum)]
-    text = to_markdown(pd.DataFrame(lines).map(short))
-    print(text)
-    if arguments.output:
-        arguments.output.write_text(
-            "# Recourse on real data\n\n"
-            "Made by `python benchmarks/recourse.py --output ...`.\n\n"
-            f"{__doc__.split(chr(10) * 2, 3)[3].strip()}\n\n{text}\n"
-        )
+    parser.add_argument(
+        "--quick", action="store_true", help="short training, to see that all runs"
+    )
+    quick, where = parser.parse_args().quick, machine()
+    torch.set_num_threads(1)
+    few = {"n_many": 500, "n_optimum": 2, "max_epochs": 2} if quick else {}
+    models = {"CT": {}, "twin": {"lambda_div": 0.0, "lambda_adv": 0.0}}
+    lines = [
+        measure(name, model, settings, **few)
+        for name in DATA
+        for model, settings in models.items()
+    ]
+    publish("recourse", "recourse", {"answers": lines}, quick=quick, **where)
 
 
 if __name__ == "__main__":

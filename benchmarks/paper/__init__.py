@@ -1,7 +1,6 @@
-"""The protocol of the paper's tables, from settings to page.
+"""The protocol of the paper's tables.
 
-`data` and `settings` say what is trained, `protocol` how a model is measured, `units`
-trains and measures one model and keeps the result, `pictures` what is drawn of it.
-`aggregate` compares two models over rounds and seeds, `published` holds the paper's
-figures, `tables`, `figures` and `page` show it all.
+`data` and `settings` say what is trained, `protocol` how a model is measured,
+`pictures` what is drawn of it, `units` trains and measures one model. `compare` sets
+two models side by side, `published` holds the paper's figures, `tables` both.
 """

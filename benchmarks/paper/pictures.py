@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from paper.protocol import STEPS, TAU_FREE, walker
+from benchmarks.paper.protocol import STEPS, TAU_FREE, walker
 from sklearn_ct.generators import ECCCo
 
 ENERGY = 1.0  # of the walks shown
-GRID = 60  # points of the background in each direction
+GRID = 40  # points of the background in each direction
 N_PATHS = 6  # walks from each class
 DIGITS = ((4, 9), (3, 8), (7, 9), (1, 7), (5, 6), (8, 0))
 
@@ -82,6 +82,6 @@ def digits(clf, X, y):
     )
     return {
         "factuals": np.asarray(answer.factuals).round(2).tolist(),
-        "counterfactuals": np.asarray(answer.counterfactuals).round(2).tolist(),
+        "images": np.asarray(answer.counterfactuals).round(2).tolist(),
         "status": answer.status.tolist(),
     }

@@ -40,12 +40,8 @@ def walker(energy, max_iter=STEPS):
 class RealRows:
     """Real rows of a target class in the model's input space.
 
-    Parameters
-    ----------
-    reference : ndarray of shape (n, d)
-        Test rows; distances are taken to them.
-    heldout : ndarray of shape (m, d)
-        Training rows; their implausibility is the floor.
+    Distances are taken to ``reference``, test rows of shape (n, d); ``heldout`` are
+    training rows, whose implausibility is the floor.
     """
 
     def __init__(self, reference, heldout):
@@ -72,24 +68,10 @@ class RealRows:
 def measure_walks(clf, train, test, data, *, seed, rounds, tau, mutability=None):
     """Measure walks of test rows in bootstrap rounds.
 
-    Parameters
-    ----------
-    clf : CounterfactualTrainedClassifier
-    train, test : tuple (X, y)
-    data : DataSet
-    seed : int
-        Of the draws; models measured with the same seed get the same rounds.
-    rounds : int
-    tau : float
-        Probability that the walks aim at.
-    mutability : dict, optional
-        Rules for the walks beside those of the model.
-
-    Returns
-    -------
-    dict of ndarray of shape (rounds, n_energies)
-        Means over the valid counterfactuals of a round for each of `MEASURES`, NaN
-        where there is none; the validity is a share of all rows.
+    Gives arrays of shape (rounds, n_energies) by measure: means over the valid
+    counterfactuals of a round, NaN where there is none; the validity is a share of all
+    rows. ``train`` and ``test`` are pairs of X and y. Models measured with the same
+    ``seed`` get the same rounds; ``mutability`` rules beside those of the model.
     """
     X, y = test[0], np.asarray(test[1])
     rng = check_random_state(seed)
@@ -139,20 +121,10 @@ def measure_walks(clf, train, test, data, *, seed, rounds, tau, mutability=None)
 
 
 def round_means(draws, valid, found, cost, real):
-    """Measures of rounds from those of their rows.
+    """Measures of rounds, of shape (m,), from those of their n rows.
 
-    Parameters
-    ----------
-    draws : int ndarray of shape (m, n)
-        How often each of m rounds has drawn each of n rows.
-    valid, cost : ndarray of shape (n,)
-    found : ndarray of shape (n, d)
-        Counterfactuals in the model's input space.
-    real : RealRows
-
-    Returns
-    -------
-    dict of ndarray of shape (m,)
+    ``draws`` of shape (m, n) says how often each round has drawn each row; ``found`` of
+    shape (n, d) are the counterfactuals in the model's input space.
     """
     result = {name: np.full(len(draws), np.nan) for name in MEASURES}
     result["validity"] = draws @ valid / draws.sum(axis=1)
@@ -172,19 +144,10 @@ def round_means(draws, valid, found, cost, real):
 def resampled_mmd(X, real, weights, length_scale):
     """Unbiased squared MMD of resampled rows, for many resamples at once.
 
-    Parameters
-    ----------
-    X, real : ndarray of shape (n, d), (k, d)
-    weights : ndarray of shape (m, n)
-        How often each resample has each row of ``X``.
-    length_scale : float
-
-    Returns
-    -------
-    ndarray of shape (m,)
-        With weights of 0 and 1 the `sklearn_ct.metrics.mmd_distance` of the rows of
-        weight 1. Pairs of a row and its own copy, which say nothing, are left out. NaN
-        where fewer than two different rows are left.
+    ``weights`` of shape (m, n) say how often each resample has each row of ``X``. With
+    0 and 1 it is the `sklearn_ct.metrics.mmd_distance` of the rows of weight 1. Pairs
+    of a row and its own copy, which say nothing, are left out; NaN where fewer than two
+    different rows are left.
     """
 
     def kernel(A, B):

@@ -1,9 +1,8 @@
 """What is trained: configurations, variants, and the units of a run."""
 
-import json
 from dataclasses import dataclass, field
 
-from paper.data import DATA, TABULAR
+from benchmarks.paper.data import DATA, TABULAR
 from sklearn_ct.generators import GENERATORS, ECCCo
 
 CONFIGS = ("paper", "defaults", "ablation", "generators", "grids")
@@ -113,13 +112,10 @@ class Unit:
         """Whether it is trained conventionally, which knows no mutability."""
         return self.parameters.items() >= CONVENTIONAL.items()
 
-    def describe(self):
-        """All that the result depends on, apart from the code, as text."""
-        settings = DATA[self.data]
-        measured = [settings.n_train, settings.n_test, settings.rows]
-        measured += [settings.candidates, settings.n_pairs, settings.protected]
-        told = [self.data, self.rounds, self.parts, self.picture, measured]
-        return json.dumps([told, self.parameters], default=repr, sort_keys=True)
+    @property
+    def key(self):
+        """Name of the result."""
+        return self.config, self.variant, self.data, self.seed
 
 
 def make_units(configs, names, n_seeds, rounds, n_grid_seeds=1):

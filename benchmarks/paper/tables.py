@@ -1,122 +1,96 @@
-"""Tables of our figures beside the paper's, as frames of text."""
+"""Tables and figures of our results beside the paper's."""
 
 import numpy as np
-import pandas as pd
 
-from paper import published
-from paper.data import TABULAR
-from paper.protocol import EPSILONS
-from paper.settings import GRIDS, grid_variant
+from benchmarks.paper import published
+from benchmarks.paper.compare import mean
+from benchmarks.paper.data import TABULAR
+from benchmarks.paper.pictures import DIGITS
+from benchmarks.paper.protocol import EPSILONS
+from benchmarks.paper.settings import BACKBONES, CHEAP, GRIDS, grid_variant
 
-
-def number(value, digits=2):
-    """Format a number; nothing for NaN."""
-    if value is None or np.isnan(value):
-        return ""
-    if abs(value) >= 100:
-        digits = min(digits, 0)
-    return f"{round(value, digits) + 0.0:.{digits}f}"  # no minus before a zero
-
-
-def pair(ct, twin, digits=2):
-    """Format CT / twin."""
-    return f"{number(ct, digits)} / {number(twin, digits)}"
-
-
-def told(table, name, digits=2):
-    """Format a pair of the paper's; nothing where it has none."""
-    return pair(*table[name], digits) if name in table else ""
+LIMIT = 1.1  # relative implausibility asked for
+MODELS = {"BL": "conventional", "CT": "counterfactual training"}
+MEASURES = {
+    "IP": ("free", "ip", published.IP),
+    "relative IP": ("free", "relative", None),
+    "IP*": ("free", "mmd", None),
+    "IP* (median)": ("free", "mmd_median", None),
+    "protected cost": ("protected", "cost", published.COST),
+    "validity": ("free", "validity", published.VALIDITY),
+    "validity, protected": ("protected", "validity", published.VALIDITY_PROTECTED),
+}
 
 
-def reductions(results, config):
-    """Reductions of implausibility and cost."""
-    lines = []
-    for name in results.names(config):
-        line = {"data": name}
-        for title, case, measure in (
-            ("IP", "free", "ip"),
-            ("IP*", "free", "mmd"),
-            ("IP* (median)", "free", "mmd_median"),
-            ("protected cost", "protected", "cost"),
-        ):
-            c = results.compare(config, name, case, measure)
-            interval = f" [{number(c.low, 1)}, {number(c.high, 1)}]"
-            told_in_full = number(c.reduction, 1) + interval
-            line[f"{title}, %"] = told_in_full if np.isfinite(c.reduction) else ""
-            if measure in published.REDUCTION:
-                line[f"{title}: paper"] = number(published.REDUCTION[measure][name])
-            if measure in ("ip", "cost"):
-                seeds = f"{number(c.worst, 0)} to {number(c.best, 0)}"
-                line[f"{title}: seeds"] = seeds
-                line[f"{title}: paired"] = number(c.paired, 1)
-        lines.append(line)
-    return pd.DataFrame(lines)
-
-
-def absolutes(results, config):
-    """Absolute values, CT / twin."""
-    lines = []
-    for name in results.names(config):
-        line = {"data": name}
-        for title, case, measure, digits, table in (
-            ("IP", "free", "ip", 2, published.IP),
-            ("relative IP", "free", "relative", 2, None),
-            ("IP*", "free", "mmd", 3, None),
-            ("IP* (median)", "free", "mmd_median", 3, None),
-            ("protected cost", "protected", "cost", 2, published.COST),
-            ("validity", "free", "validity", 2, published.VALIDITY),
-            (
-                "validity, protected",
-                "protected",
-                "validity",
-                2,
-                published.VALIDITY_PROTECTED,
-            ),
-        ):
-            c = results.compare(config, name, case, measure)
-            line[title] = pair(c.ct, c.twin, digits)
-            if table is not None:
-                line[f"{title}: paper"] = told(table, name)
-        lines.append(line)
-    return pd.DataFrame(lines)
-
-
-def models(results, config):
-    """Accuracies, sensitivity and seconds, CT / twin."""
-    lines = []
-    for name in results.names(config):
-
-        def both(key, digits, index=None, name=name):
-            values = [
-                results.mean(config, variant, name, key, index)
-                for variant in ("CT", "BL")
-            ]
-            return pair(*values, digits)
-
-        lost = points_lost(results, config, name)
-        line = {
-            "data": name,
-            "accuracy": both("accuracy", 3),
-            "accuracy: paper": told(published.ACCURACY, name),
-            "points lost (worst seed)": f"{number(lost.mean(), 1)} "
-            f"({number(lost.max(), 1)})",
+def all_tables(results):
+    """Make the tables of the results there; those of nothing are empty."""
+    tables = {"summary": summary(results)}
+    for config in ("paper", "defaults"):
+        names = results.names(config)
+        tables |= {
+            f"reductions_{config}": [reductions(results, config, n) for n in names],
+            f"absolutes_{config}": [absolutes(results, config, n) for n in names],
+            f"models_{config}": [models(results, config, n) for n in names],
         }
-        if config == "defaults":
-            lost = points_lost(results, config, name, better=True)
-            line["against the better scaling"] = (
-                f"{number(lost.mean(), 1)} ({number(lost.max(), 1)})"
-            )
-        line |= {
-            "FGSM 0.1": both("fgsm", 3, -1),
-            "FGSM 0.1: paper": told(published.FGSM, name),
-            "PGD 0.1": both("pgd", 3, -1),
-            "sensitivity": both("sensitivity", 3),
-            "sensitivity: paper": told(published.SENSITIVITY, name),
-            "seconds": both("seconds", 1),
-            "mature": number(results.mean(config, "CT", name, "mature")),
-        }
-        lines.append(line)
-    return pd.DataFrame(lines)
+    attacked = [n for n in results.names("paper") if n in published.FGSM]
+    ablated = results.names("paper", "AR")
+    others = results.names("paper", "generic")
+    tables["attacks"] = [matched_attack(results, name) for name in attacked]
+    tables["ablation"] = variants(results, ablated, ["BL", "AR", "CD", "CT"])
+    tables["generators"] = variants(results, others, ["BL", "CT", *BACKBONES], False)
+    first = results.of_seed(0)
+    return tables | {f"grid_{name}": grid(first, name) for name in GRIDS}
+
+
+def both(results, config, name, key):
+    """Means of CT and twin."""
+    return [results.mean(config, variant, name, key) for variant in ("CT", "BL")]
+
+
+def reductions(results, config, name):
+    """Reductions of implausibility and cost on a data set."""
+    line = {"data": name}
+    for title in ("IP", "IP*", "IP* (median)", "protected cost"):
+        case, measure, _ = MEASURES[title]
+        c = results.compare(config, name, case, measure)
+        line[f"{title}, %"] = {"value": c.reduction, "low": c.low, "high": c.high}
+        if measure in published.REDUCTION:
+            line[f"{title}: paper"] = published.REDUCTION[measure][name]
+        if measure in ("ip", "cost"):
+            line[f"{title}: seeds"] = [c.worst, c.best]
+            line[f"{title}: paired"] = c.paired
+    return line
+
+
+def absolutes(results, config, name):
+    """Absolute values on a data set, CT / twin."""
+    line = {"data": name}
+    for title, (case, measure, told) in MEASURES.items():
+        c = results.compare(config, name, case, measure)
+        line[title] = [c.ct, c.twin]
+        if told is not None:
+            line[f"{title}: paper"] = told[name]
+    return line
+
+
+def models(results, config, name):
+    """Accuracies, sensitivity and seconds on a data set, CT / twin."""
+    lost = points_lost(results, config, name)
+    line = {"data": name, "accuracy": both(results, config, name, "accuracy")}
+    line["accuracy: paper"] = published.ACCURACY[name]
+    line["points lost: mean / worst seed"] = [lost.mean(), lost.max()]
+    if config == "defaults":
+        lost = points_lost(results, config, name, better=True)
+        line["against the better scaling"] = [lost.mean(), lost.max()]
+    return line | {
+        "FGSM 0.1": both(results, config, name, "fgsm"),
+        "FGSM 0.1: paper": published.FGSM.get(name),
+        "PGD 0.1": both(results, config, name, "pgd"),
+        "sensitivity": both(results, config, name, "sensitivity"),
+        "sensitivity: paper": published.SENSITIVITY[name],
+        "seconds": both(results, config, name, "seconds"),
+        "mature": results.mean(config, "CT", name, "mature"),
+    }
 
 
 def points_lost(results, config, name, better=False, variant="CT"):
@@ -125,43 +99,30 @@ def points_lost(results, config, name, better=False, variant="CT"):
     ``better``: for tabular sets, against the better of the twins with standard and
     with quantile scaling.
     """
-    twins = [results.numbers(config, "BL", name, "accuracy")]
+    twins = ["BL"]
     if better and name in TABULAR:
-        twins = [
-            results.numbers(config, f"BL {scaling}", name, "accuracy")
-            for scaling in ("standard", "quantile")
-        ]
+        twins = ["BL standard", "BL quantile"]
+    twins = [results.numbers(config, twin, name, "accuracy") for twin in twins]
     accuracy = results.numbers(config, variant, name, "accuracy")
     return 100 * (np.max(twins, axis=0) - accuracy)
 
 
-def matched_attacks(results, names):
+def matched_attack(results, name):
     """Accuracy under FGSM where our twins fall as often as the paper's do at 0.1.
 
     Epsilon is found between those measured, for the twins of the paper's settings.
     """
-    lines = []
-    for name in names:
-
-        def curve(config, variant, name=name):
-            return [
-                results.mean(config, variant, name, "fgsm", i)
-                for i in range(len(EPSILONS))
+    told = published.FGSM[name]
+    twin = results.curve("paper", "BL", name, "fgsm")
+    epsilon = np.interp(-told[1], -twin, EPSILONS)
+    line = {"data": name, "the paper's CT / twin": told, "epsilon": epsilon}
+    for config in ("paper", "defaults"):
+        if results.has(config, "CT", name):
+            line[config] = [
+                np.interp(epsilon, EPSILONS, results.curve(config, v, name, "fgsm"))
+                for v in ("CT", "BL")
             ]
-
-        ct, twin = published.FGSM[name]
-        epsilon = np.interp(-twin, np.negative(curve("paper", "BL")), EPSILONS)
-        line = {"data": name, "the paper's CT / twin": pair(ct, twin)}
-        line["epsilon"] = number(epsilon, 3)
-        for config in ("paper", "defaults"):
-            if results.has(config, "CT", name):
-                reached = [
-                    np.interp(epsilon, EPSILONS, curve(config, variant))
-                    for variant in ("CT", "BL")
-                ]
-                line[config] = pair(*reached)
-        lines.append(line)
-    return pd.DataFrame(lines)
+    return line
 
 
 def variants(results, names, chosen, protected=True, config="paper"):
@@ -171,48 +132,203 @@ def variants(results, names, chosen, protected=True, config="paper"):
         for variant in chosen:
             if not results.has(config, variant, name):
                 continue
-
-            def compared(case, measure, name=name, variant=variant):
-                return results.compare(config, name, case, measure, variant)
-
-            def average(key, index=None, name=name, variant=variant):
-                return results.mean(config, variant, name, key, index)
-
+            of, key = results.compare, (config, variant, name)
             line = {
                 "data": name,
                 "trained with": variant,
-                "accuracy": number(average("accuracy"), 3),
-                "FGSM 0.1": number(average("fgsm", -1), 3),
-                "IP reduced, %": number(compared("free", "ip").reduction, 1),
-                "relative IP": number(compared("free", "relative").ct),
-                "validity": number(compared("free", "validity").ct),
+                "accuracy": results.mean(*key, "accuracy"),
+                "FGSM 0.1": results.mean(*key, "fgsm"),
+                "IP reduced, %": of(config, name, "free", "ip", variant).reduction,
+                "relative IP": of(config, name, "free", "relative", variant).ct,
+                "validity": of(config, name, "free", "validity", variant).ct,
             }
             if protected:
-                cost = compared("protected", "cost").reduction
-                line["protected cost reduced, %"] = number(cost, 1)
-            searched = results.has(config, variant, name, "mature")
-            line["mature"] = number(average("mature")) if searched else ""
-            line["seconds"] = number(average("seconds"), 1)
+                cost = of(config, name, "protected", "cost", variant)
+                arrived = of(config, name, "protected", "validity", variant)
+                line["protected cost reduced, %"] = cost.reduction
+                line["validity, protected"] = arrived.ct
+            line["mature"] = results.mean(*key, "mature")
+            line["seconds"] = results.mean(*key, "seconds")
             lines.append(line)
-    return pd.DataFrame(lines)
+    return lines
 
 
-def grid(results, parameter, names):
+def grid(results, parameter):
     """IP reduced, accuracy and mature share over the points of a grid."""
     lines = []
     for value in GRIDS[parameter]:
         line = {parameter: value}
-        for name in names:
+        for name in CHEAP:
             variant, _ = grid_variant(name, parameter, value)
-            if not results.has("paper", variant, name):
-                continue
-            ip = results.compare("paper", name, "free", "ip", variant)
-            accuracy = results.mean("paper", variant, name, "accuracy")
-            mature = results.mean("paper", variant, name, "mature")
-            own = " *" if variant == "CT" else ""
-            line[name] = (
-                f"{number(ip.reduction, 1)} / {number(accuracy, 3)} / {number(mature)}"
-                f"{own}"
-            )
+            if results.has("paper", variant, name):
+                ip = results.compare("paper", name, "free", "ip", variant).reduction
+                told = [
+                    results.mean("paper", variant, name, key)
+                    for key in ("accuracy", "mature")
+                ]
+                line[name] = [ip, *told]
+                if variant == "CT":  # the paper's own value for the data set
+                    line[name].append("*")
         lines.append(line)
-    return pd.DataFrame(lines).fillna("")
+    return lines
+
+
+def summary(results):
+    """Figures over all data sets: the paper's, and those of both configurations."""
+    configs = [c for c in ("paper", "defaults") if results.names(c)]
+    columns = {"paper": published_summary(results.names(configs[0]))}
+    titles = {"paper": "paper's settings", "defaults": "defaults of the class"}
+    columns |= {titles[c]: summary_of(results, c) for c in configs}
+    lines = dict.fromkeys(what for column in columns.values() for what in column)
+    return [
+        {"": what, **{title: of.get(what) for title, of in columns.items()}}
+        for what in lines
+    ]
+
+
+def summary_of(results, config):
+    """Figures over all data sets of a configuration."""
+    names = results.names(config)
+
+    def over(title, value):
+        case, measure, _ = MEASURES[title]
+        return [value(results.compare(config, n, case, measure)) for n in names]
+
+    def reduced(title):
+        return mean(over(title, lambda c: c.reduction))
+
+    def pair(title):
+        return [mean(over(title, lambda c: c.ct)), mean(over(title, lambda c: c.twin))]
+
+    limits = [100 * (1 - 1 / r) for r in over("relative IP", lambda c: c.twin)]
+    relative = over("relative IP", lambda c: c.ct)
+    better = config == "defaults"
+    lost = [points_lost(results, config, n, better).mean() for n in names]
+    sensitive = [both(results, config, n, "sensitivity") for n in names]
+    robust = {n: results.mean(config, "CT", n, "fgsm") for n in names}
+    real = [n for n in names if n in published.FGSM]
+    reached = [round(robust[n], 2) >= published.FGSM[n][0] for n in real]
+    return _summary(
+        reduced, pair, names, lost, sensitive, [robust[n] for n in real]
+    ) | {
+        "IP reduced, were CT at the limit, %": mean(limits),
+        "IP* (median) reduced, mean, %": reduced("IP* (median)"),
+        f"relative IP of CT at most {LIMIT}": count(r <= LIMIT for r in relative),
+        "relative IP CT / twin, mean": pair("relative IP"),
+        "relative IP of CT, worst": worst(relative, names),
+        "FGSM 0.1 at least the paper's": count(reached),
+    }
+
+
+def published_summary(names):
+    """Give the same figures of the paper, over the same data sets."""
+    told = {title: table for title, (_, _, table) in MEASURES.items()}
+    key = {"IP": "ip", "IP*": "mmd", "protected cost": "cost"}
+    accuracy = [published.ACCURACY[n] for n in names]
+    return _summary(
+        lambda title: mean([published.REDUCTION[key[title]][n] for n in names]),
+        lambda title: np.mean([told[title][n] for n in names], axis=0),
+        names,
+        [100 * (twin - ct) for ct, twin in accuracy],
+        [published.SENSITIVITY[n] for n in names],
+        [published.FGSM[n][0] for n in names if n in published.FGSM],
+    )
+
+
+def _summary(reduced, pair, names, lost, sensitive, robust):
+    return {
+        "IP reduced, mean, %": reduced("IP"),
+        "IP* reduced, mean, %": reduced("IP*"),
+        "protected cost reduced, mean, %": reduced("protected cost"),
+        "validity CT / twin": pair("validity"),
+        "validity CT / twin, protected": pair("validity, protected"),
+        "points of accuracy lost, mean": mean(lost),
+        "points of accuracy lost, worst": worst(lost, names),
+        "FGSM 0.1, mean of real sets": mean(robust),
+        "sensitivity below the twin's": count(ct < twin for ct, twin in sensitive),
+    }
+
+
+def count(truths):
+    """How many of them, as text."""
+    truths = list(truths)
+    return f"{sum(truths)} of {len(truths)}"
+
+
+def worst(values, names):
+    """Largest value and whose it is."""
+    i = int(np.nanargmax(values))
+    return f"{values[i]:.3g} ({names[i]})"
+
+
+# -- figures --------------------------------------------------------------------
+
+
+def all_figures(results):
+    """Collect the data of the figures that the results allow."""
+    drawn = {}
+    for config, ending in (("paper", ""), ("defaults", "_defaults")):
+        names = results.names(config)
+        shown = {
+            (name, variant): results.all(config, variant, name)[0]["picture"]
+            for name in ("Circ", "Moon", "MNIST")
+            for variant in MODELS
+            if results.has(config, variant, name, "picture")
+        }
+        walks = {
+            f"{name}: {MODELS[v]},\n{word}": shown[name, v][case]
+            for name in ("Circ", "Moon")
+            for case, word in (("free", "free"), ("protected", "x protected"))
+            for v in MODELS
+            if (name, v) in shown
+        }
+        if walks:
+            drawn[f"paths{ending}"] = {"kind": "planes", "data": {"panes": walks}}
+        if names:
+            panes = {n: robustness(results, config, n) for n in names}
+            drawn[f"robustness{ending}"] = {"kind": "curves", "data": {"panes": panes}}
+        if ("MNIST", "CT") in shown:
+            titles = [f"{factual} to {target}" for factual, target in DIGITS]
+            rows = {"factual": {"images": shown["MNIST", "CT"]["factuals"]}}
+            rows["factual"]["status"] = None
+            rows |= {word: shown["MNIST", v] for v, word in MODELS.items()}
+            data = {"rows": rows, "titles": titles}
+            drawn[f"mnist{ending}"] = {"kind": "images", "data": data}
+    if results.names("paper", "AR"):
+        drawn["ablation"] = {"kind": "bars", "data": ablation(results)}
+    return drawn
+
+
+def robustness(results, config, name):
+    """Accuracy over the size of the attack."""
+    lines = {
+        f"{word}, {attack.upper()}": results.curve(config, variant, name, attack)
+        for variant, word in MODELS.items()
+        for attack in ("fgsm", "pgd")
+    }
+    return {"x": EPSILONS, "label": "size of the attack", "lines": lines}
+
+
+def ablation(results):
+    """Show what each part of the objective gives."""
+    names, chosen = results.names("paper", "AR"), ("AR", "CD", "CT")
+    chosen = [v for v in chosen if results.has("paper", v, names[0])]
+    panes = {
+        title: {
+            v: [results.compare("paper", n, case, key, v).reduction for n in names]
+            for v in chosen
+        }
+        for title, case, key in (
+            ("IP reduced, %", "free", "ip"),
+            ("protected cost reduced, %", "protected", "cost"),
+        )
+    }
+    panes["points gained under FGSM 0.1"] = {
+        v: [
+            100 * (a - results.mean("paper", "BL", n, "fgsm"))
+            for n in names
+            for a in [results.mean("paper", v, n, "fgsm")]
+        ]
+        for v in chosen
+    }
+    return {"panes": panes, "names": names}

@@ -1,100 +1,42 @@
 """One training and its measurement, kept in a file as soon as it is done."""
 
-import ast
-import hashlib
-import json
 import time
-from pathlib import Path
 
 import numpy as np
 import torch
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
-import sklearn_ct
-from paper import data, pictures, protocol
+from benchmarks._common import commit, kept
+from benchmarks.paper import data, pictures, protocol
 from sklearn_ct import CounterfactualTrainedClassifier
 from sklearn_ct.metrics import protected_sensitivity
 
 
-def code_digest(paths):
-    """Digest of code; comments and docstrings, which change no result, do not count."""
-    digest = hashlib.sha256()
-    for path in paths:
-        tree = ast.parse(Path(path).read_text(encoding="utf-8"))
-        for node in ast.walk(tree):
-            body = getattr(node, "body", None)
-            if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
-                value = body[0].value
-                if isinstance(value, ast.Constant) and isinstance(value.value, str):
-                    value.value = ""
-        digest.update(ast.dump(tree).encode())
-    return digest.hexdigest()
-
-
-def paths_of(units, folder):
-    """Files of the units' results.
-
-    Their names end in a digest of all that the result depends on: the settings, the
-    version and code of the package, and the code that measures.
-    """
-    package = sorted(Path(sklearn_ct.__file__).parent.rglob("*.py"))
-    code = code_digest([*package, data.__file__, protocol.__file__, __file__])
-    drawing = code_digest([pictures.__file__])
-    paths = {}
-    for unit in units:
-        parts = [sklearn_ct.__version__, code, unit.describe()]
-        parts += [drawing] if unit.picture else []
-        key = hashlib.sha256("".join(parts).encode()).hexdigest()[:12]
-        name = f"{unit.config}-{unit.variant}-{unit.data}-{unit.seed}-{key}.json"
-        paths[unit] = Path(folder) / name.replace(" ", "_")
-    return paths
-
-
 def run_all(units, folder, n_jobs, compute=None):
-    """Results of all units; those whose file is there are not computed again.
+    """Results of all units, by their keys; what `kept` knows is not computed again.
 
-    Parameters
-    ----------
-    units : list of Unit
-    folder : Path
-        Made where it is not there.
-    n_jobs : int
-        Processes.
-    compute : callable, optional
-        ``Unit -> dict`` that JSON can hold; default: `compute_unit`.
-
-    Returns
-    -------
-    dict
-        Of results, keyed by ``(config, variant, data, seed)``.
+    ``compute`` is ``Unit -> dict`` that JSON can hold, `compute_unit` by default.
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = paths_of(units, folder)
-    missing = [unit for unit in units if not paths[unit].exists()]
-    jobs = (
-        delayed(keep)(unit, paths[unit], compute or compute_unit) for unit in missing
-    )
-    with tqdm(total=len(units), initial=len(units) - len(missing), unit="unit") as bar:
-        for name in Parallel(n_jobs, return_as="generator_unordered")(jobs):
-            bar.set_postfix_str(name)
-            bar.update()
-    return {
-        (unit.config, unit.variant, unit.data, unit.seed): json.loads(path.read_text())
-        for unit, path in paths.items()
-    }
+    source = commit()
+    jobs = [
+        delayed(one)(unit, folder, compute or compute_unit, source) for unit in units
+    ]
+    done = Parallel(n_jobs, return_as="generator")(jobs)
+    pairs = tqdm(zip(units, done, strict=True), total=len(units))
+    return {unit.key: result for unit, result in pairs}
 
 
-def keep(unit, path, compute):
-    """Compute a unit and write its result, whole or not at all."""
-    start = time.process_time()
-    result = compute(unit)
-    result["cpu"] = time.process_time() - start
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(result))
-    part.replace(path)
-    return f"{unit.config} {unit.variant} {unit.data} {unit.seed}"
+def one(unit, folder, compute, source):
+    """Compute a unit, or take it up again, with its CPU seconds."""
+
+    def run():
+        start = time.process_time()
+        result = compute(unit)
+        return result | {"cpu": time.process_time() - start}
+
+    name = "-".join(map(str, (*unit.key, unit.rounds)))
+    return kept(folder / f"{name.replace(' ', '_')}.json", run, source)
 
 
 def compute_unit(unit, train=None):

@@ -5,14 +5,11 @@ import time
 started = time.perf_counter()
 
 from nice import NICE  # noqa: E402
-from task import Task, clock  # noqa: E402
-
-imports = time.perf_counter() - started
+from task import Task  # noqa: E402
 
 
 def main():
     task = Task()
-    before = time.perf_counter()
     categories = [j for j, name in enumerate(task.names) if name not in task.numbers]
     explainer = NICE(
         predict_fn=task.predict_values,
@@ -22,23 +19,13 @@ def main():
         num_feat=[task.names.index(name) for name in task.numbers],
         optimization="sparsity",
     )
-    setup = imports + time.perf_counter() - before
-    answers, failures = [], {}
     values = task.values(task.rows)
-    begin = clock()
-    for row in values:
-        answer = None
-        try:
-            answer = explainer.explain(row[None].copy())
-            if answer is None:
-                failures["None"] = failures.get("None", 0) + 1
-        except Exception as error:
-            name = type(error).__name__
-            failures[name] = failures.get(name, 0) + 1
-        answers.append(answer)
-    seconds, cpu = clock() - begin
-    answers = [None if answer is None else task.frame(answer) for answer in answers]
-    task.write(answers, seconds, cpu, "NICEx", setup=setup, failures=failures)
+    setup = time.perf_counter() - started
+
+    def ask(i):
+        return explainer.explain(values[i : i + 1].copy())
+
+    task.ask_each(ask, "NICEx", setup=setup, convert=task.frame)
 
 
 main()

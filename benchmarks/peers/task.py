@@ -2,7 +2,7 @@
 
 A runner is started as ``python run_x.py FOLDER METHOD N_ROWS`` by the Python of the
 peer's own environment and never imports sklearn_ct. FOLDER holds ``train.csv``,
-``rows.csv``, ``net.npz`` and ``task.json``, as ``benchmarks/peers.py`` wrote them.
+``rows.csv``, ``net.npz`` and ``task.json``, as ``benchmarks.peers`` wrote them.
 """
 
 import json
@@ -94,6 +94,27 @@ class Task:
     def predict_proba(self, frame):
         """Give class probabilities of a frame."""
         return self.predict_values(self.values(frame))
+
+    def ask_each(self, ask, package, setup, convert=None):
+        """Ask for each row in turn and write the answers; failures are counted.
+
+        ``convert`` makes a frame of an answer, after the clock has stopped.
+        """
+        answers, failures = [], {}
+        begin = clock()
+        for i in range(len(self.rows)):
+            answer, trouble = None, "None"
+            try:
+                answer = ask(i)
+            except Exception as error:
+                trouble = type(error).__name__
+            if answer is None:
+                failures[trouble] = failures.get(trouble, 0) + 1
+            answers.append(answer)
+        seconds, cpu = clock() - begin
+        if convert is not None:
+            answers = [None if one is None else convert(one) for one in answers]
+        self.write(answers, seconds, cpu, package, setup=setup, failures=failures)
 
     def write(self, answers, seconds, cpu, package, **more):
         """Write the answers (None where there is none), the times and the versions."""

@@ -1,7 +1,7 @@
-"""How fast, side by side: from what is timed to the page.
+"""How fast, side by side.
 
 `measuring` has what all parts need: candidates in turn, ratios, exponents, fresh
 processes. `tasks` says what is trained, `loops` how others train it, `training` times
-them all; `explaining`, `floor`, `profile`, `growth` and `importing` measure the other
-parts. `aims`, `figures` and `page` show it all.
+them all; `explaining`, `floor`, `growth` and `importing` measure the other parts. Each
+part has ``measure(rounds, quick)``, which gives its tables and figures for the report.
 """

@@ -7,16 +7,18 @@ from pathlib import Path
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-from sklearn_ct import CounterfactualTrainedClassifier
-from sklearn_ct.datasets import fetch_adult
-from speed.measuring import (
+from benchmarks.speed.measuring import (
+    aim,
     alone,
     interleave,
+    median,
     memory,
     peak_memory,
-    progress,
     seconds_of,
+    spread,
 )
+from sklearn_ct import CounterfactualTrainedClassifier
+from sklearn_ct.datasets import fetch_adult
 
 SIZES = (1, 10, 100, 1_000, 10_000, 100_000)
 JOBS = (1, 2)
@@ -39,60 +41,87 @@ def trained(settings):
 
 
 def measure(rounds, quick):
-    """Time calls of all sizes in turn; what JSON can hold."""
+    """Time calls of all sizes in turn."""
     sizes = SIZES[:3] if quick else SIZES
-    settings = SETTINGS | ({"max_epochs": 3} if quick else {})
-    clf, rejected = trained(settings)
+    clf, rejected = trained(SETTINGS | ({"max_epochs": 3} if quick else {}))
     draw = np.random.default_rng(SEED)
     rows = rejected.iloc[draw.integers(len(rejected), size=sizes[-1])]
     rows = rows.reset_index(drop=True)
-    share_valid = {}
+    valid = {}
 
     def once(n, jobs):
         # Some rows take longer than others: few of them are not asked about alone.
         tables = [rows[k * n : (k + 1) * n] for k in range(max(1, 20 // n))]
-        valid = []
+        found = []
 
         def run():
             for table in tables:
-                valid.append(clf.explain(table, TARGET, n_jobs=jobs).valid.mean())
+                found.append(clf.explain(table, TARGET, n_jobs=jobs).valid.mean())
 
         seconds = seconds_of(run) / len(tables)
-        share_valid[key_of(n, jobs)] = float(np.mean(valid))
+        valid[n, jobs] = float(np.mean(found))
         return seconds
 
     for jobs in JOBS:  # starts the processes, and what is compiled at the first call
         clf.explain(rows[:200], TARGET, n_jobs=jobs)
     runs = {
-        key_of(n, jobs): lambda i, n=n, jobs=jobs: once(n, jobs)
+        (n, jobs): lambda i, n=n, jobs=jobs: once(n, jobs)
         for n in sizes
         for jobs in JOBS
     }
-    seconds = interleave(runs, rounds, progress("explaining", rounds))
+    seconds = interleave(runs, rounds, "explaining")
+    lines = [
+        {
+            "rows": n,
+            "processes": jobs,
+            "seconds": spread(many),
+            "rows/s": n / median(many),
+            "valid": valid[n, jobs],
+        }
+        for (n, jobs), many in seconds.items()
+    ]
+    peaks = []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "task.pickle"
-        peaks = {}
         for n in (sizes[0] if quick else 1_000, sizes[-1]):
             path.write_bytes(pickle.dumps((clf, rows[:n])))
-            peaks[n] = alone("explaining", "memory_of", path=str(path))
-    return {
-        "sizes": sizes,
-        "seconds": seconds,
-        "valid": share_valid,
-        "memory": {str(n): peak for n, peak in peaks.items()},
-        "settings": {name: repr(value) for name, value in settings.items()},
-        "available": len(rejected),
+            found = alone("explaining", "memory_of", path=str(path))
+            peaks.append({"rows": n, **found})
+    n = min(10_000, sizes[-1])
+    few, many = (peak["peak, MiB"] for peak in peaks)
+    aims = [
+        aim(
+            f"explaining {n:,} Adult rows, two processes, rows/s",
+            5_000,
+            spread([n / s for s in seconds[n, 2]]),
+            at_least=True,
+        ),
+        aim("explaining one row, ms", 20, spread([1000 * s for s in seconds[1, 1]])),
+        aim(
+            f"peak memory, {peaks[1]['rows']:,} rows / {peaks[0]['rows']:,} rows",
+            1.5,
+            spread([many / few]),
+        ),
+    ]
+    tables = {"explaining": lines, "memory": peaks, "explaining_aims": aims}
+    return tables, {"explaining": figure(sizes, seconds)}
+
+
+def figure(sizes, seconds):
+    """Seconds and rows per second over the number of rows."""
+    words = {1: "one process", 2: "two processes"}
+    middle = {words[j]: np.array([median(seconds[n, j]) for n in sizes]) for j in JOBS}
+    speed = {word: np.array(sizes) / values for word, values in middle.items()}
+    panes = {
+        word: {"x": sizes, "label": "rows explained", "lines": lines}
+        for word, lines in (("seconds", middle), ("rows per second", speed))
     }
-
-
-def key_of(n, jobs):
-    """Name of a call in what is kept."""
-    return f"{n} rows, {jobs}"
+    return {"kind": "log curves", "data": {"panes": panes}}
 
 
 def memory_of(path):
     """Peak memory of one call, and what the process held before it."""
     clf, rows = pickle.loads(Path(path).read_bytes())
     before = memory()
-    result = clf.explain(rows, TARGET)
-    return {"before": before, "peak": peak_memory(), "answers": len(result)}
+    clf.explain(rows, TARGET)
+    return {"before the call, MiB": before, "peak, MiB": peak_memory()}

@@ -2,34 +2,28 @@
 
 import numpy as np
 
-from sklearn_ct import CounterfactualTrainedClassifier
-from speed.measuring import (
+from benchmarks.speed.measuring import (
     alone,
     device,
+    exponent,
     interleave,
     median,
     memory,
     peak_memory,
-    progress,
 )
+from sklearn_ct import CounterfactualTrainedClassifier
 
-BASE = {"rows": 10_000, "features": 20, "width": 32, "classes": 2}
-WORDS = {
-    "rows": "rows",
-    "features": "features",
-    "width": "hidden units",
-    "classes": "classes",
-}
+BASE = {"rows": 10_000, "features": 20, "hidden units": 32, "classes": 2}
 SIZES = {
     "rows": (1_000, 10_000, 30_000, 100_000, 300_000, 1_000_000),
     "features": (10, 30, 100, 300, 1_000),
-    "width": (32, 64, 128, 256, 512, 1_024),
+    "hidden units": (32, 64, 128, 256, 512, 1_024),
     "classes": (2, 5, 10, 20, 50, 100),
 }
 QUICK = {
-    "rows": (1_000, 4_000, 10_000),
+    "rows": (1_000, 4_000),
     "features": (100,),
-    "width": (128,),
+    "hidden units": (128,),
     "classes": (8,),
 }
 GPU_WIDTHS = (2_048, 4_096)
@@ -37,50 +31,47 @@ N_EPOCHS = 5
 
 
 def measure(rounds, quick):
-    """Fit every size in turn; what JSON can hold.
-
-    Memory is that of a process of its own for each size, once.
-    """
-    rounds = 1 if quick else rounds
+    """Fit every size in turn; memory is that of a process of its own for each, once."""
     sizes = dict(QUICK if quick else SIZES)
     if device() != "cpu" and not quick:
-        sizes["width"] += GPU_WIDTHS
-    points = {
-        f"{name} {n}": BASE | {name: n} for name, many in sizes.items() for n in many
-    }
+        sizes["hidden units"] += GPU_WIDTHS
+    points = {(name, n): BASE | {name: n} for name in sizes for n in sizes[name]}
     runs = {
         key: lambda i, point=point: seconds_of_epoch(point, i)
         for key, point in points.items()
     }
-    timed = interleave(runs, rounds, progress("growth", rounds))
-    say = progress("growth, memory", 1)
-    peaks = {
-        key: lambda i, point=point: alone("growth", "memory_of", point=point)
-        for key, point in points.items()
-    }
-    peaks = interleave(peaks, 1, say)
-    return {
-        "rounds": rounds,
-        "base": BASE,
-        "epochs": N_EPOCHS,
-        "sizes": sizes,
-        "results": {
-            key: {
-                "seconds": [result["dur"] for result in timed[key]],
-                "search": [result["search_seconds"] for result in timed[key]],
-                "memory": peaks[key],
-            }
-            for key in points
-        },
-    }
-
-
-def values_of(measured, name, what):
-    """Medians over the rounds, for each size."""
-    return [
-        median(measured["results"][f"{name} {n}"][what])
-        for n in measured["sizes"][name]
+    timed = interleave(runs, 1 if quick else rounds, "growth")
+    values = {}
+    for key, point in points.items():
+        values[key] = {
+            "seconds": median([one["dur"] for one in timed[key]]),
+            "search": median([one["search_seconds"] for one in timed[key]]),
+            "memory": alone("growth", "memory_of", point=point),
+        }
+    powers, panes = [], {}
+    for name, many in sizes.items():
+        of = {w: [values[name, n][w] for n in many] for w in ("seconds", "memory")}
+        fitted = f"{many[len(many) // 2]:,} to {many[-1]:,}"
+        line = {"against": name, "sizes fitted": fitted}
+        for what in ("seconds", "search", "memory"):
+            found = [values[name, n][what] for n in many]
+            line[f"exponent of {what}"] = exponent(many, found)
+        powers.append(line)
+        for what, word in (("seconds", "seconds an epoch"), ("memory", "peak, MiB")):
+            lines = {"median": of[what]}
+            panes[f"{name}: {word}"] = {"x": many, "label": name, "lines": lines}
+    lines = [
+        {
+            "against": name,
+            "size": n,
+            "seconds an epoch": found["seconds"],
+            "of these search": found["search"],
+            "peak memory, MiB": found["memory"],
+        }
+        for (name, n), found in values.items()
     ]
+    figure = {"kind": "log curves", "data": {"panes": panes}}
+    return {"growth_exponents": powers, "growth": lines}, {"growth": figure}
 
 
 def generated(rows, features, classes, seed):
@@ -95,7 +86,7 @@ def fit(point, seed, n_epochs=N_EPOCHS):
     """Fit generated rows; all but the size has its default."""
     X, y = generated(point["rows"], point["features"], point["classes"], seed)
     return CounterfactualTrainedClassifier(
-        hidden_layer_sizes=(point["width"],),
+        hidden_layer_sizes=(point["hidden units"],),
         max_epochs=n_epochs,
         random_state=seed,
         device=device(),

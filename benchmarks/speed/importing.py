@@ -3,7 +3,7 @@
 import json
 import sys
 
-from speed.measuring import fresh, interleave, progress
+from benchmarks.speed.measuring import aim, fresh, interleave, median, ratio
 
 STATEMENTS = (
     "import torch, sklearn",
@@ -32,9 +32,18 @@ def measure(rounds, quick):
     for statement in () if quick else STATEMENTS:
         once(statement)  # compiled files and the disk's cache
     runs = {s: lambda i, s=s: once(s) for s in STATEMENTS}
-    results = interleave(runs, rounds, progress("import", rounds))
-    return {
-        "rounds": rounds,
-        "seconds": {s: [seconds for seconds, _ in results[s]] for s in STATEMENTS},
-        "unwanted": results["import sklearn_ct"][0][1],
-    }
+    found = interleave(runs, rounds, "import")
+    seconds = {s: [one for one, _ in found[s]] for s in STATEMENTS}
+    base, own = STATEMENTS[0], STATEMENTS[-1]
+    lines = [
+        {
+            "statement": f"`{s}`",
+            "seconds": median(seconds[s]),
+            f"over `{base}`": ratio(seconds[s], seconds[base]),
+        }
+        for s in STATEMENTS
+    ]
+    loaded = ", ".join(found[own][0][1]) or "none"
+    aims = [aim(f"`{own}` / `{base}`", 1.1, ratio(seconds[own], seconds[base]))]
+    aims[0]["plotting imported"] = loaded
+    return {"import": lines, "import_aims": aims}, {}

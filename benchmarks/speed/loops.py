@@ -9,9 +9,9 @@ from sklearn.neural_network import MLPClassifier
 from skorch import NeuralNetClassifier
 from torch.nn.functional import cross_entropy
 
+from benchmarks.speed.measuring import seconds_of
+from benchmarks.speed.tasks import LR, SIZES
 from sklearn_ct._core.network import MLP
-from speed.measuring import seconds_of
-from speed.tasks import LR, SIZES
 
 EPSILON, STEP, N_STEPS = 0.1, 0.025, 10  # of the attacks
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from paper.data import DATA
-from paper.settings import paper_settings
 from sklearn.utils import resample
 
+from benchmarks.paper.data import DATA
+from benchmarks.paper.settings import paper_settings
 from sklearn_ct import CounterfactualTrainedClassifier
 from sklearn_ct.datasets import fetch_gmsc
 
@@ -78,13 +78,9 @@ class Task:
             )
 
 
-def moons(seed):
-    X, _, y, _ = DATA["Moon"].split(seed)
-    return X, y
-
-
-def adult(seed):
-    X, _, y, _ = DATA["Adult"].split(seed)
+def split(name, seed):
+    """Training rows of a line of the paper's table of settings."""
+    X, _, y, _ = DATA[name].split(seed)
     return X, y
 
 
@@ -100,21 +96,20 @@ def gmsc(seed):
     return X, y
 
 
-# Name: rows, line of the paper's table of settings, batch size (None: the paper's).
+# Name: line of the paper's table of settings, batch size (None: the paper's).
 TASKS = {
-    "Moons": (moons, "Moon", None),
-    "Adult": (adult, "Adult", None),
-    "Adult, batch 128": (adult, "Adult", 128),
-    "GMSC": (gmsc, "GMSC", None),
+    "Moons": ("Moon", None),
+    "Adult": ("Adult", None),
+    "Adult, batch 128": ("Adult", 128),
+    "GMSC": ("GMSC", None),
 }
 
 
 def make_task(name, device, n_rows=None, seed=0):
     """Load a task; ``n_rows``: no more than so many rows."""
-    load, line, batch_size = TASKS[name]
-    X, y = load(seed)
-    if n_rows is not None and n_rows < len(X):
-        X, y = X[:n_rows], y[:n_rows]
+    line, batch_size = TASKS[name]
+    X, y = gmsc(seed) if name == "GMSC" else split(line, seed)
+    X, y = X[:n_rows], y[:n_rows]
     _, labels = np.unique(np.asarray(y), return_inverse=True)
     settings = {**paper_settings(line), "max_epochs": 1}
     if batch_size is not None:

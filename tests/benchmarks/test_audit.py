@@ -1,23 +1,16 @@
 """The page of the audit says what its figures carry."""
 
-import importlib
 import json
-import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from benchmarks import audit as benchmark
 
 
 @pytest.fixture
 def audit(monkeypatch, tmp_path):
-    monkeypatch.syspath_prepend(str(ROOT))
-    for name in [m for m in sys.modules if m.split(".")[0] == "benchmarks"]:
-        monkeypatch.delitem(sys.modules, name)
-    module = importlib.import_module("benchmarks.audit")
-    monkeypatch.setattr(module, "FOLDER", tmp_path)
-    return module
+    monkeypatch.setattr(benchmark, "FOLDER", tmp_path)
+    return benchmark
 
 
 def line(data, split, model, survival, direct):

@@ -1,30 +1,30 @@
 """The benchmark of the paper's tables: its sums, and that it goes on where it was."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
+from benchmarks.paper import units as running
+from benchmarks.paper.compare import (
+    N_RESAMPLES,
+    Results,
+    compare,
+    reduction,
+    resampled_difference,
+)
+from benchmarks.paper.protocol import (
+    EPSILONS,
+    MEASURES,
+    RealRows,
+    resampled_mmd,
+    round_means,
+)
+from benchmarks.paper.settings import CONFIGS, make_units
+from benchmarks.paper.tables import matched_attack
 from sklearn_ct.metrics import (
     implausibility_distance,
     mmd_distance,
     relative_implausibility,
 )
-
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _benchmarks_on_the_path():
-    # The package has the name of the script beside it; a script's own folder is on
-    # the path when it runs.
-    sys.path.insert(0, str(BENCHMARKS))
-    yield
-    sys.path.remove(str(BENCHMARKS))
-    for name in [n for n in sys.modules if n == "paper" or n.startswith("paper.")]:
-        del sys.modules[name]
-    sys.modules.pop("_common", None)
 
 
 def rounds(seed, shape=(40, 5), level=2.0, missing=0.2):
@@ -35,8 +35,6 @@ def rounds(seed, shape=(40, 5), level=2.0, missing=0.2):
 
 
 def test_reduction_is_of_the_means_over_what_is_there():
-    from paper.aggregate import compare
-
     ct, twin = [rounds(0), rounds(1)], [rounds(2, level=4.0), rounds(3, level=5.0)]
     result = compare(ct, twin)
     known = [[v for a in model for v in a.ravel() if v == v] for model in (ct, twin)]
@@ -60,16 +58,12 @@ def test_reduction_is_of_the_means_over_what_is_there():
 
 
 def test_a_higher_value_of_a_negative_measure_is_no_reduction():
-    from paper.aggregate import reduction
-
     assert reduction(-1.0, -2.0) == -50
     assert reduction(-3.0, -2.0) == 50
     assert np.isnan(reduction(1e-9, 2e-9))  # a share of next to nothing
 
 
 def test_interval_against_rounds_drawn_one_by_one():
-    from paper.aggregate import N_RESAMPLES, resampled_difference
-
     ct, twin = rounds(0, level=2.0), rounds(1, level=3.0)
     got = resampled_difference(ct, twin)
     draw = np.random.default_rng(1)
@@ -85,8 +79,6 @@ def test_interval_against_rounds_drawn_one_by_one():
 
 
 def test_the_interval_is_in_per_cent_of_the_twin_and_pairs_the_rounds():
-    from paper.aggregate import compare
-
     # What rounds have in common cancels: the difference is 1 in every round.
     twin = 10 + 5 * np.random.default_rng(0).normal(size=(60, 1))
     result = compare([twin - 1], [twin])
@@ -98,8 +90,6 @@ def test_the_interval_is_in_per_cent_of_the_twin_and_pairs_the_rounds():
 
 
 def test_comparison_where_one_model_has_no_valid_counterfactual():
-    from paper.aggregate import compare
-
     result = compare([np.full((3, 2), np.nan)], [np.ones((3, 2))])
     assert result.twin == 1
     assert np.isnan([result.ct, result.reduction, result.low, result.paired]).all()
@@ -114,8 +104,6 @@ def walked():
 
 
 def test_rounds_of_cached_walks_against_the_rows_themselves(walked):
-    from paper.protocol import MEASURES, RealRows, round_means
-
     valid, found, cost, reference, heldout = walked
     real = RealRows(reference, heldout)
     chosen = [[0, 1, 2, 3, 5], [4, 6, 7, 8, 11]]
@@ -143,8 +131,6 @@ def test_rounds_of_cached_walks_against_the_rows_themselves(walked):
 
 
 def test_rows_drawn_more_than_once(walked):
-    from paper.protocol import RealRows, resampled_mmd, round_means
-
     valid, found, cost, reference, heldout = walked
     real = RealRows(reference, heldout)
     draws = np.array([[1, 3, 2, 0, 0, 1, 0, 0, 0, 0, 0, 0]])
@@ -169,14 +155,10 @@ def test_rows_drawn_more_than_once(walked):
 
 
 def units(rounds=3):
-    from paper.settings import make_units
-
     return make_units(["paper", "defaults"], ["Moon", "CH"], 2, rounds)
 
 
 def test_units_are_listed_once_and_share_what_they_can():
-    from paper.settings import CONFIGS, make_units
-
     every = make_units(CONFIGS, ["Moon", "CH"], 2, 3)
     assert len(every) == len(set(every))
     keys = {(u.config, u.variant, u.data, u.seed) for u in every}
@@ -190,27 +172,44 @@ def test_units_are_listed_once_and_share_what_they_can():
     assert units() == [u for u in every if u in units()]
 
 
-def test_a_second_run_computes_nothing_again(tmp_path):
-    from paper.units import run_all
+@pytest.fixture
+def source(monkeypatch):
+    def say(commit):
+        monkeypatch.setattr(running, "commit", lambda: commit)
 
+    say("1234567")
+    return say
+
+
+def test_a_second_run_of_the_same_commit_computes_nothing_again(tmp_path, source):
     asked = []
 
     def compute(unit):
         asked.append(unit)
         return {"accuracy": unit.seed / 2}
 
-    first = run_all(units(), tmp_path, 1, compute)
+    first = running.run_all(units(), tmp_path, 1, compute)
     assert len(asked) == len(units()) == len(first)
     assert first["paper", "CT", "Moon", 1]["accuracy"] == 0.5
-    assert run_all(units(), tmp_path, 1, compute) == first
+    assert running.run_all(units(), tmp_path, 1, compute) == first
     assert len(asked) == len(first)
-    run_all(units(rounds=4), tmp_path, 1, compute)  # other settings, other results
+    running.run_all(units(rounds=4), tmp_path, 1, compute)  # other rounds
     assert len(asked) == 2 * len(first)
+    source("7654321")
+    running.run_all(units(), tmp_path, 1, compute)
+    assert len(asked) == 3 * len(first)
 
 
-def test_a_run_that_breaks_keeps_what_is_done(tmp_path):
-    from paper.units import run_all
+@pytest.mark.parametrize("commit", ["1234567+", ""])
+def test_results_of_code_in_no_commit_are_not_taken_up(tmp_path, source, commit):
+    source(commit)
+    asked = []
+    for _ in range(2):
+        running.run_all(units()[:1], tmp_path, 1, lambda unit: asked.append(unit) or {})
+    assert len(asked) == 2
 
+
+def test_a_run_that_breaks_keeps_what_is_done(tmp_path, source):
     asked = []
 
     def breaks(unit):
@@ -220,37 +219,13 @@ def test_a_run_that_breaks_keeps_what_is_done(tmp_path):
         return {}
 
     with pytest.raises(KeyboardInterrupt):
-        run_all(units(), tmp_path, 1, breaks)
+        running.run_all(units(), tmp_path, 1, breaks)
     assert len(list(tmp_path.glob("*.json"))) == 2
-    run_all(units(), tmp_path, 1, breaks)
+    running.run_all(units(), tmp_path, 1, breaks)
     assert len(asked) == 3 + len(units()) - 2
 
 
-def test_a_page_of_what_is_finished(tmp_path):
-    from importlib.util import module_from_spec, spec_from_file_location
-
-    from paper.units import paths_of
-
-    spec = spec_from_file_location("paper_command", BENCHMARKS / "paper.py")
-    command = module_from_spec(spec)
-    spec.loader.exec_module(command)
-    paths = paths_of(units(), tmp_path)
-    missing = next(u for u in units() if (u.variant, u.seed) == ("BL", 1))
-    for unit, path in paths.items():
-        if unit != missing:
-            path.write_text("{}")
-    found = command.finished(units(), tmp_path)
-    gone = {(u.config, u.data, u.seed) for u in units()} - {
-        (u.config, u.data, u.seed) for u in found
-    }
-    assert gone == {(missing.config, missing.data, 1)}
-
-
 def test_attacks_are_matched_between_the_epsilons_measured():
-    from paper.aggregate import Results
-    from paper.protocol import EPSILONS
-    from paper.tables import matched_attacks
-
     def falling(last):
         return {"fgsm": np.linspace(0.84, last, len(EPSILONS)).tolist()}
 
@@ -259,22 +234,7 @@ def test_attacks_are_matched_between_the_epsilons_measured():
         ("paper", "BL", "Adult", 0): falling(-0.02),
         ("paper", "CT", "Adult", 0): falling(0.24),
     }
-    line = matched_attacks(Results(made), ["Adult"]).iloc[0]
-    assert line["epsilon"] == "0.050"
-    assert line["paper"] == "0.54 / 0.41"
+    line = matched_attack(Results(made), "Adult")
+    assert line["epsilon"] == pytest.approx(0.05)
+    assert line["paper"] == pytest.approx([0.54, 0.41])
     assert "defaults" not in line
-
-
-def test_only_code_that_runs_counts_for_the_digest(tmp_path):
-    from paper.units import code_digest
-
-    path = tmp_path / "a.py"
-
-    def digest(text):
-        path.write_text(text)
-        return code_digest([path])
-
-    plain = digest('"""One."""\ndef f():\n    """Two."""\n    return 1\n')
-    other = '"""Uno."""\n# Why.\ndef f():\n    """Due."""\n    return 1\n'
-    assert digest(other) == plain
-    assert digest(other.replace("return 1", "return 2")) != plain

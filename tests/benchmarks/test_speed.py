@@ -1,41 +1,28 @@
 """The benchmark of speed: its ratios, exponents, own times and verdicts."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _benchmarks_on_the_path():
-    # The package has the name of the script beside it; a script's own folder is on
-    # the path when it runs.
-    sys.path.insert(0, str(BENCHMARKS))
-    yield
-    sys.path.remove(str(BENCHMARKS))
-    for name in [n for n in sys.modules if n.split(".")[0] in ("speed", "paper")]:
-        del sys.modules[name]
-    sys.modules.pop("_common", None)
+from benchmarks.speed import floor, loops, training
+from benchmarks.speed.measuring import aim, exponent, interleave, ratio
+from benchmarks.speed.tasks import make_task
+from sklearn_ct import CounterfactualTrainedClassifier
+from sklearn_ct.datasets import make_moons
 
 
 def test_ratio_is_of_each_round_with_its_spread():
-    from speed.measuring import ratio
-
     found = ratio([3.0, 8.0, 5.0], [1.0, 2.0, 5.0])
-    assert found == (3.0, 1.0, 4.0)  # not 5 / 2, the ratio of the medians
+    # Not 5 / 2, the ratio of the medians.
+    assert found == {"value": 3.0, "low": 1.0, "high": 4.0}
     # A candidate that sat rounds out is compared in those it ran.
-    assert ratio([3.0, None, 5.0], [1.0, 2.0, 5.0]) == (2.0, 1.0, 3.0)
-    assert ratio([3.0], [2.0, 1.0]) == (1.5, 1.5, 1.5)
+    found = ratio([3.0, None, 5.0], [1.0, 2.0, 5.0])
+    assert found == {"value": 2.0, "low": 1.0, "high": 3.0}
+    assert ratio([3.0], [2.0, 1.0]) == {"value": 1.5, "low": 1.5, "high": 1.5}
     assert ratio([None], [2.0]) is None
     assert ratio([], [2.0]) is None
 
 
 def test_exponent_of_the_upper_half():
-    from speed.measuring import exponent
-
     sizes = np.array([1, 10, 100, 1000, 10_000])
     cubes = 2.0 * sizes**1.5
     cubes[:2] = 7.0  # what little sizes cost does not count
@@ -49,8 +36,6 @@ def test_exponent_of_the_upper_half():
 
 
 def test_candidates_take_turns():
-    from speed.measuring import interleave
-
     order = []
 
     def candidate(name):
@@ -61,70 +46,42 @@ def test_candidates_take_turns():
     assert found == {"a": [0, 1], "b": [0, 1]}
 
 
-def test_own_time_is_without_that_of_the_functions_called(monkeypatch):
-    from speed import profile
-
-    now = [0.0]
-    monkeypatch.setattr(profile.time, "perf_counter", lambda: now[0])
-    clock = profile.Clock()
-
-    def passing(seconds, *calls):
-        def run():
-            now[0] += seconds
-            for call in calls:
-                call()
-
-        return run
-
-    inner = clock.wrap(passing(1.0), "inner")
-    middle = clock.wrap(passing(2.0, inner, inner), "middle")
-    clock.wrap(passing(4.0, middle, inner), "outer")()
-    assert dict(clock.seconds) == {"inner": 3.0, "middle": 2.0, "outer": 4.0}
-
-
-def test_profile_of_a_fit_counts_all_of_its_parts_once():
-    from speed import profile
-
-    from sklearn_ct import CounterfactualTrainedClassifier
-    from sklearn_ct.datasets import make_moons
-
+def test_own_times_of_a_fit_come_to_the_whole():
     X, y = make_moons(200, random_state=0)
     clf = CounterfactualTrainedClassifier(max_epochs=2, random_state=0)
-    before = [getattr(owner, name) for owner, name, _ in profile.WRAPPED]
-    shares = profile.shares_of(lambda: clf.fit(X, y))
+    shares = floor.own_times(lambda: clf.fit(X, y))
     assert sum(shares.values()) == pytest.approx(1)
-    named = {part for _, _, part in profile.WRAPPED} | {profile.NETWORK}
-    assert set(shares) == named
-    assert min(shares.values()) > 0
-    after = [getattr(owner, name) for owner, name, _ in profile.WRAPPED]
-    assert after == before
+    # The built-in functions of torch count for those who call them.
+    assert {"_core/walk.py", "_training/net.py", "other packages"} <= set(shares)
+    assert shares["_core/walk.py"] > shares["_estimator/classifier.py"]
+
+
+def test_a_network_without_a_way_back_walks_alike():
+    X, y = make_moons(200, random_state=0)
+    net = CounterfactualTrainedClassifier(max_epochs=2, random_state=0).fit(X, y).net_
+    x = net.constraints.lower.new_tensor(X[:5].tolist())
+    target = x.new_tensor([0, 1, 0, 1, 0]).long()
+    generator = floor.ECCCo(max_iter=3)
+    asked = {"tau": floor.NEVER, "epsilon": 0.1}
+    ends = [
+        generator.search(module, x, target, net.constraints, **asked).counterfactual
+        for module in (net.module_.eval(), floor.Unknown(net.module_).eval())
+    ]
+    assert not np.allclose(ends[0], x)
+    np.testing.assert_allclose(ends[0], ends[1], atol=1e-5)
 
 
 def test_an_aim_is_met_by_early_and_late_epochs():
-    from speed.aims import Aim
-    from speed.measuring import Ratio
-
-    good, bad = Ratio(1.4, 1.2, 1.7), Ratio(1.6, 1.4, 1.7)
-    assert Aim("epoch", 1.5, good).met
-    assert not Aim("epoch", 1.5, bad).met
-    assert not Aim("epoch", 1.5, good, late=bad).met
-    assert Aim("speed", 1.5, bad, at_least=True).met
-    assert not Aim("speed", 1.5, good, at_least=True).met
-    assert Aim("epoch", 1.5, None).met is None
-
-
-def test_aims_of_what_was_not_measured_say_so():
-    from speed.aims import aims
-
-    lines = aims({})
-    assert len({aim.name for aim in lines}) == len(lines)
-    assert {aim.met for aim in lines} == {None}
+    good, bad = ({"value": v, "low": 1.0, "high": 1.7} for v in (1.4, 1.6))
+    assert aim("epoch", 1.5, good)[""] == "met"
+    assert aim("epoch", 1.5, bad)[""] == "**missed**"
+    assert aim("epoch", 1.5, good, late=bad)[""] == "**missed**"
+    assert aim("speed", 1.5, bad, at_least=True)[""] == "met"
+    assert aim("speed", 1.5, good, at_least=True)[""] == "**missed**"
+    assert aim("speed", 5000, good, at_least=True)["asked"] == "at least 5,000"
 
 
 def test_rows_of_searches_are_passed_beside_the_own_rows(monkeypatch):
-    from speed import loops
-    from speed.tasks import make_task
-
     task = make_task("Moons", "cpu", n_rows=100)
     seen = []
     entropy = loops.cross_entropy
@@ -144,24 +101,27 @@ def test_rows_of_searches_are_passed_beside_the_own_rows(monkeypatch):
 
 
 def test_the_worst_task_counts_for_an_aim_of_all():
-    from speed.aims import largest
+    def task(seconds, late):
+        ours = [{"dur": one, "dur_late": late} for one in seconds]
+        timed = {training.REFERENCE: [{"dur": 1.0}] * 2, training.CARRIED: ours}
+        timed |= {training.SKORCH: [{"dur": 1.0}] * 2, training.PAPER: ours}
+        timed |= {training.BARE: [{"dur": 9.0}] * 2, training.PGD: [{"dur": 1.0}] * 2}
+        return timed | {training.EVERY: ours, training.BARE_EVERY: [{"dur": 2.0}] * 2}
 
-    def task(seconds):
-        of = {"slow": seconds, "reference": [1.0, 1.0]}
-        return {"seconds": of, "late": {"slow": [2.0, 2.0]}}
-
-    tasks = {"A": task([1.0, 1.0]), "B": task([3.0, 5.0]), "C": task([1.5, 1.5])}
-    aim = largest(tasks, "ours", 3.0, "slow", "reference")
-    assert aim.note == "B"
-    assert aim.measured == (4.0, 3.0, 5.0)
-    assert aim.late == (2.0, 2.0, 2.0)
-    assert not aim.met
-    assert aim.bare is None
+    timed = {"Moons": task([1.0, 1.0], 0.5), "Adult": task([3.0, 5.0], 2.0)}
+    timed["Adult, batch 128"] = task([1.5, 1.5], 4.5)
+    lines = {line["aim"]: line for line in training.aims_of(timed)}
+    worst = lines["CT epoch / skorch's own epoch"]
+    assert worst["worst of all tasks"] == "Adult, batch 128"  # by its late epochs
+    assert worst["last five epochs"]["value"] == 4.5
+    adult = lines["CT epoch / plain, Adult, batch 1000, n_ce 5000"]
+    assert adult["measured"] == {"value": 4.0, "low": 3.0, "high": 5.0}
+    assert adult[""] == "**missed**"
     # What passes alone would come to stands beside it, and decides nothing.
-    from speed.training import BARE
-
-    tasks["B"]["seconds"][BARE] = [9.0, 9.0]
-    assert largest(tasks, "ours", 3.0, "slow", "reference").bare == (9.0, 9.0, 9.0)
-    assert largest(tasks, "ours", 4.0, "slow", "reference").met
+    moons = lines["CT epoch / plain, Moons, batch 30, n_ce 1000"]
+    assert moons["without any search"]["value"] == 9.0
+    assert moons[""] == "met"
+    every = lines["CT epoch, every row / PGD-10 epoch"]
+    assert every["without any search"]["value"] == 2.0
     # Where another package was not installed there is nothing to compare.
-    assert largest(tasks, "ours", 3.0, "slow", "other").measured is None
+    assert not any("ART" in name for name in lines)

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from paper.data import DATA
+from benchmarks.paper.data import DATA
 
 N_RESAMPLES = 10_000
 LEVEL = 0.99
@@ -14,50 +14,26 @@ SMALLEST = 1e-4  # of a twin's mean: that of less cannot be reduced
 
 @dataclass(frozen=True)
 class Comparison:
-    """A measure of CT and its twin, over rounds, settings and seeds.
+    """A measure of CT and its twin, over rounds, settings and seeds."""
 
-    Attributes
-    ----------
-    ct, twin : float
-        Means over all rounds and settings that have a value.
-    reduction : float
-        By how many per cent CT is lower, ``100 (twin - ct) / |twin|``.
-    low, high : float
-        Bootstrapped interval of ``twin - ct``, in per cent of the twin.
-    worst, best : float
-        Reduction of the least and the most favourable seed.
-    paired : float
-        Reduction over the settings in which both have a value.
-    """
-
-    ct: float
+    ct: float  # means over all rounds and settings that have a value
     twin: float
-    reduction: float
-    low: float
+    reduction: float  # by how many per cent CT is lower, 100 (twin - ct) / |twin|
+    low: float  # bootstrapped interval of twin - ct, in per cent of the twin
     high: float
-    worst: float
+    worst: float  # reduction of the least and of the most favourable seed
     best: float
-    paired: float
+    paired: float  # reduction over the settings in which both have a value
 
 
 def compare(ct, twin, random_state=0):
     """Compare a measure of two models.
 
-    Parameters
-    ----------
-    ct, twin : list of arrays of shape (rounds, n_settings)
-        One for each seed, the same rounds and settings for both; NaN where there was
-        no valid counterfactual.
-
-    Returns
-    -------
-    Comparison
+    Lists of arrays of shape (rounds, n_settings), one for each seed, the same rounds
+    and settings for both; NaN where there was no valid counterfactual.
     """
-    seeds = [
-        reduction(np.nanmean(a), np.nanmean(b))
-        for a, b in zip(ct, twin, strict=True)
-        if np.isfinite(a).any() and np.isfinite(b).any()
-    ] or [np.nan]
+    seeds = [reduction(mean(a), mean(b)) for a, b in zip(ct, twin, strict=True)]
+    seeds = [seed for seed in seeds if np.isfinite(seed)] or [np.nan]
     ct, twin = np.vstack(ct), np.vstack(twin)
     means = mean(ct), mean(twin)
     both = np.isfinite(ct) & np.isfinite(twin)
@@ -90,17 +66,10 @@ def mean(values):
 
 
 def resampled_difference(ct, twin, random_state=0):
-    """Differences ``mean(twin) - mean(ct)`` of resampled rounds.
+    """Differences ``mean(twin) - mean(ct)`` of resampled rounds, (N_RESAMPLES,).
 
-    Rounds are drawn with replacement, whole and for both models at once.
-
-    Parameters
-    ----------
-    ct, twin : ndarray of shape (n_rounds, n_settings)
-
-    Returns
-    -------
-    ndarray of shape (N_RESAMPLES,)
+    Rounds are drawn with replacement, whole and for both models at once; ``ct`` and
+    ``twin`` are of shape (n_rounds, n_settings).
     """
     counts = resamples(len(ct), random_state)
 
@@ -121,27 +90,15 @@ def resamples(n, random_state):
 
 
 class Results:
-    """Results of units, asked by configuration, variant and data set.
-
-    Parameters
-    ----------
-    results : dict
-        As `paper.units.run_all` returns them.
-    """
+    """Results of `run_all`, asked by configuration, variant and data set."""
 
     def __init__(self, results):
         self.results = results
         self._compared = {}
 
-    @property
-    def cpu(self):
-        """CPU seconds of all units together."""
-        return sum(result["cpu"] for result in self.results.values())
-
     def of_seed(self, seed):
         """Keep the results of one seed."""
-        chosen = {k: result for k, result in self.results.items() if k[3] == seed}
-        return Results(chosen)
+        return Results({k: one for k, one in self.results.items() if k[3] == seed})
 
     def has(self, config, variant, name, part=None):
         """Whether any seed of it was run, and has the part."""
@@ -157,14 +114,19 @@ class Results:
         """List the data sets that were run, in the paper's order."""
         return [name for name in DATA if self.has(config, variant, name)]
 
-    def numbers(self, config, variant, name, key, index=None):
-        """Take a number of each seed; ``index``: out of a list."""
-        values = [result[key] for result in self.all(config, variant, name)]
-        return np.array(values if index is None else [v[index] for v in values])
+    def numbers(self, config, variant, name, key):
+        """Take a number, or the last of a list, of each seed."""
+        values = [result.get(key, np.nan) for result in self.all(config, variant, name)]
+        return np.array([v[-1] if isinstance(v, list) else v for v in values])
 
-    def mean(self, config, variant, name, key, index=None):
+    def mean(self, config, variant, name, key):
         """Mean over the seeds."""
-        return mean(self.numbers(config, variant, name, key, index))
+        return mean(self.numbers(config, variant, name, key))
+
+    def curve(self, config, variant, name, key):
+        """Mean of a list over the seeds."""
+        lists = [result[key] for result in self.all(config, variant, name)]
+        return np.mean(lists, axis=0)
 
     def rounds(self, config, variant, name, case, measure):
         """Take an array of rounds by settings from each seed."""

@@ -1,22 +1,13 @@
 """Recourse side by side with other packages, on the same networks and rows.
 
-One command makes ``docs/benchmarks/peers.md``::
+One command measures what ``docs/benchmarks/peers.md`` shows::
 
-    SKLEARN_CT_DATA=... python benchmarks/peers.py
+    SKLEARN_CT_DATA=... python -m benchmarks.peers
 
-Adult with eight features; age, race and sex immutable. Two networks (64-64 units,
-ReLU, standardised numbers, one-hot categories), one trained conventionally and one
-counterfactual-trained (CT), explain the same rejected test rows. Each other package
-runs in a virtual environment of its own, which this script makes, gets the training
-table, the rows, the weights and the encoding as files, rebuilds the network (checked on
-100 rows) and writes its answers in the original columns. All are predicted again.
-
-``valid``: predicted as the target. ``clean``: valid, nothing immutable changed, known
-categories, whole numbers (`sklearn_ct.metrics.constraint_violations`, row by row). Both
-are shares of all rows asked, with those that a package left without an answer. ``l1``
-is the distance in the network's input space (a switched category counts 2) and
-``changed`` the number of features changed, both means over valid rows. The last two
-columns compare the mean l1 on the rows where the package is clean.
+Each other package runs in a virtual environment of its own, which is made here, gets
+the training table, the rows, the weights and the encoding as files, rebuilds the
+network (checked on 100 rows) and writes its answers in the original columns. All are
+predicted again.
 """
 
 import argparse
@@ -24,7 +15,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 import tempfile
 import time
 import venv
@@ -35,7 +25,8 @@ import pandas as pd
 import torch
 from sklearn.model_selection import train_test_split
 
-import sklearn_ct
+from benchmarks._common import CACHE, machine
+from benchmarks.report import publish
 from sklearn_ct import CounterfactualTrainedClassifier
 from sklearn_ct.datasets import fetch_adult
 from sklearn_ct.metrics import constraint_violations
@@ -257,14 +248,8 @@ def line(model, method, result, answered, seconds, cpu, setup=np.nan):
     }
 
 
-def compare(model, clf, every, folder, places, troubles, arguments, told):
-    """Lines of both tables for one network."""
-    counts = {
-        "run_dice.py": arguments.dice_rows,
-        "run_nice.py": arguments.nice_rows,
-        "VanillaCF": arguments.vanilla_rows,
-        "GrowingSphere": arguments.sphere_rows,
-    }
+def compare(model, clf, every, folder, places, troubles, arguments):
+    """Lines of the table for one network, and what went wrong on the way."""
     rows = every[: arguments.rows]
     clf.explain(every[:10], TARGET)  # warm
     begin = clock()
@@ -272,42 +257,36 @@ def compare(model, clf, every, folder, places, troubles, arguments, told):
     seconds, cpu = clock() - begin
     answered = np.ones(len(rows), dtype=bool)
     own = measure(clf, rows, explained.counterfactuals, answered)
-    lines = [line(model, "sklearn-ct", own, answered, seconds, cpu)]
+    lines, failures = [line(model, "sklearn-ct", own, answered, seconds, cpu)], []
     for name, environment, runner, method in PEERS:
-        n = min(counts.get(runner, counts.get(method)), len(rows))
-        trouble = troubles.get(environment)
+        n = min(arguments.dice_rows if environment == "dice" else len(rows), len(rows))
+        trouble = troubles[environment]
         if not trouble:
             print(f"{model}: {name}, {n} rows", flush=True)
-            command = [python_of(places[environment]), "-W", "ignore"]
-            command += [Path(__file__).parent / "peers" / runner, folder, method, n]
-            trouble = call(
-                [str(c) for c in command], arguments.limit, arguments.threads
-            )
-        if not trouble:
-            output = json.loads((folder / f"{method}.json").read_text())
-            answered = np.array(output["answered"])
-            path = folder / f"{method}.csv"
-            answers = read_answers(path, rows[:n], answered)
-            result = measure(clf, rows[:n], answers, answered)
-            times = output["seconds"], output["cpu"], output["setup"]
-            now = line(model, name, result, answered, *times)
-            if result.clean.any():
-                now["l1 where clean"] = result.l1[result.clean].mean()
-                # A row where ours were not valid would count as the worst of ours.
-                there = own.l1[:n].fillna(own.l1.max())[result.clean]
-                now["ours there"] = there.mean()
-            lines.append(now)
-            told["versions"][environment] = output["versions"]
-            told["difference"] = max(told["difference"], output["difference"])
-            if output["failures"]:
-                errors = ", ".join(
-                    f"{count} {error}" for error, count in output["failures"].items()
-                )
-                told["failures"].append(f"{name} ({model}): {errors}")
-        else:
-            text = f"could not be run here: {trouble}"
-            lines.append({"network": model, "method": f"{name}: {text}", "rows": n})
-    return lines, speed(model, clf, every, explained, arguments.many)
+            runner = Path(__file__).parent / runner
+            command = [python_of(places[environment]), "-W", "ignore", runner]
+            command = [str(word) for word in (*command, folder, method, n)]
+            trouble = call(command, arguments.limit, arguments.threads)
+        if trouble:
+            told = f"{name}: could not be run here: {trouble}"
+            lines.append({"network": model, "method": told, "rows": n})
+            continue
+        output = json.loads((folder / f"{method}.json").read_text())
+        answered = np.array(output["answered"])
+        answers = read_answers(folder / f"{method}.csv", rows[:n], answered)
+        result = measure(clf, rows[:n], answers, answered)
+        times = output["seconds"], output["cpu"], output["setup"]
+        lines.append(line(model, name, result, answered, *times))
+        if result.clean.any():
+            lines[-1]["l1 where clean"] = result.l1[result.clean].mean()
+            # A row where ours were not valid would count as the worst of ours.
+            there = own.l1[:n].fillna(own.l1.max())[result.clean]
+            lines[-1]["ours there"] = there.mean()
+        for error, count in output["failures"].items():
+            failures.append(f"{name} ({model}): {count} rows, {error}")
+        gap = output["difference"]
+        failures += [f"{name} ({model}): rebuilt to {gap:.1g}"] if gap > 1e-5 else []
+    return lines, failures, speed(model, clf, every, explained, arguments.many)
 
 
 def speed(model, clf, every, explained, many):
@@ -318,80 +297,38 @@ def speed(model, clf, every, explained, many):
         clf.explain(rows, TARGET, **options)
         return clock() - begin
 
-    thousand = every[: len(explained)]
-    many = every[:many]
+    few, many = every[: len(explained)], every[:many]
     shares = pd.Series(explained.status).value_counts(normalize=True)
-    few = np.median([times(thousand) for _ in range(3)], axis=0)
-    large = times(many)
+    seconds = {f"at {len(few):,}": np.median([times(few) for _ in range(3)], axis=0)}
+    seconds[f"at {len(many):,}"] = times(many)
     times(many, n_jobs=2)  # starts the processes
     both = times(many, n_jobs=2)
-    one = np.median([times(every[i : i + 1]) for i in range(20)], axis=0)
+    one = 1000 * np.median([times(every[i : i + 1]) for i in range(20)], axis=0)
     names = ["valid", "fallback", "infeasible"]
-    return {
-        "network": model,
-        **{name: float(shares.get(name, 0)) for name in names},
-        f"rows/s at {len(thousand):,}": len(thousand) / few[0],
-        f"rows/CPU s at {len(thousand):,}": len(thousand) / few[1],
-        f"rows/s at {len(many):,}": len(many) / large[0],
-        f"rows/CPU s at {len(many):,}": len(many) / large[1],
-        f"rows/s at {len(many):,}, n_jobs=2": len(many) / both[0],
-        "ms, one row": 1000 * one[0],
-        "CPU ms, one row": 1000 * one[1],
-    }
-
-
-def to_markdown(frame):
-    cells = [
-        [
-            "" if pd.isna(v) else f"{v:,.3g}" if isinstance(v, float) else str(v)
-            for v in row
-        ]
-        for row in frame.to_numpy(dtype=object).tolist()
-    ]
-    cells = [[re.sub(r"^\d\.?\d*e\+.*", _plain, cell) for cell in row] for row in cells]
-    rows = [list(frame.columns), ["---"] * frame.shape[1], *cells]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
-
-
-def _plain(match):
-    return f"{float(match[0]):,.0f}"
+    result = {"network": model, **{name: shares.get(name, 0.0) for name in names}}
+    for (word, (wall, cpu)), rows in zip(seconds.items(), (few, many), strict=True):
+        result[f"rows/s {word}"] = len(rows) / wall
+        result[f"rows/CPU s {word}"] = len(rows) / cpu
+    result[f"rows/s at {len(many):,}, n_jobs=2"] = len(many) / both[0]
+    return result | {"ms, one row": one[0], "CPU ms, one row": one[1]}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rows", type=int, default=1000, help="rows explained by us")
-    parser.add_argument(
-        "--many", type=int, default=10_000, help="rows of one large call"
-    )
-    parser.add_argument("--dice-rows", type=int, default=100)
-    parser.add_argument("--nice-rows", type=int, default=1000)
-    parser.add_argument("--vanilla-rows", type=int, default=1000)
-    parser.add_argument("--sphere-rows", type=int, default=1000)
+    parser.add_argument("--rows", type=int, default=1000, help="rows explained")
+    parser.add_argument("--many", type=int, default=10_000, help="of one large call")
+    parser.add_argument("--dice-rows", type=int, default=100, help="it takes long")
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--threads", type=int, default=2, help="of every method")
     parser.add_argument("--limit", type=int, default=300, help="seconds for each run")
-    parser.add_argument(
-        "--environments", type=Path, default=None, help="folder to keep them in"
-    )
-    output = Path(__file__).parents[1] / "docs" / "benchmarks" / "peers.md"
-    parser.add_argument("--output", type=Path, default=output, help="Markdown file")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    with tempfile.TemporaryDirectory() as folder:
-        text = benchmark(Path(folder), arguments)
-    print(text)
-    arguments.output.write_text(text)
-
-
-def benchmark(folder, arguments):
-    """Make environments, train, run everything; the text of the page."""
-    load = os.getloadavg()
-    parent = arguments.environments or folder / "environments"
-    parent.mkdir(parents=True, exist_ok=True)
-    places = {name: parent.resolve() / name for name in ENVIRONMENTS}
+    where = machine()
+    places = {name: CACHE / "environments" / name for name in ENVIRONMENTS}
     troubles = {}
     for name, packages in ENVIRONMENTS.items():
         print(f"environment {name}", flush=True)
+        places[name].parent.mkdir(parents=True, exist_ok=True)
         troubles[name] = make_environment(places[name], packages)
     bunch = fetch_adult()
     X, X_test, y, y_test = train_test_split(
@@ -401,10 +338,8 @@ def benchmark(folder, arguments):
         stratify=bunch.target,
         random_state=SEED,
     )
-    lines, speeds, accuracies = [], [], []
-    told = {"versions": {}, "difference": 0.0, "failures": []}
+    lines, speeds, notes = [], [], []
     for model, weights in MODELS.items():
-        print(f"{model}: training", flush=True)
         clf = CounterfactualTrainedClassifier(
             hidden_layer_sizes=(64, 64),
             mutability=dict.fromkeys(IMMUTABLE, "none"),
@@ -413,57 +348,23 @@ def benchmark(folder, arguments):
             random_state=SEED,
             **weights,
         ).fit(X, y)
-        accuracies.append(f"{clf.score(X_test, y_test):.3f} ({model})")
+        accuracy = clf.score(X_test, y_test)
         every = X_test[clf.predict(X_test) != TARGET]
-        task = folder / model
-        write_task(task, clf, X, y, every[: arguments.rows])
-        found, fast = compare(
-            model, clf, every, task, places, troubles, arguments, told
-        )
+        with tempfile.TemporaryDirectory() as folder:
+            task = Path(folder) / "task"
+            write_task(task, clf, X, y, every[: arguments.rows])
+            found, failures, fast = compare(
+                model, clf, every, task, places, troubles, arguments
+            )
         lines += found
-        speeds.append(fast)
-    settings = [
-        "Each method alone, one after another, on a machine shared with other work;"
-        f" {arguments.threads} threads ({os.cpu_count()} cores). `ms/row` and `rows/s`"
-        " are wall time of generation alone, `CPU ms/row` CPU time of the same. Load"
-        f" average before {load[0]:.1f}, after {os.getloadavg()[1]:.1f}.",
-        "`set-up`: imports, preparation and compilation. jax-relax explains the rows"
-        " twice, and the second call, all compiled, is the one timed; its loss object"
-        " is kept between the calls, without which VanillaCF compiles anew in each.",
-        "All methods with their own defaults, one counterfactual for each row."
-        " `features_to_vary` (dice-ml) and `is_immutable` (jax-relax) say what is"
-        " immutable; NICEx has no such setting. dice-ml answers with its sparse"
-        " version. Numbers of jax-relax are rounded to whole ones.",
-        f"{len(X):,} training rows, {arguments.epochs} epochs; test accuracy "
-        f"{' and '.join(accuracies)}. Largest difference of a rebuilt network's"
-        f" probability: {told['difference']:.1g}.",
-        "Rows without an answer, by error: "
-        + ("; ".join(told["failures"]) or "none")
-        + ".",
-    ]
-    versions = [
-        f"Python {sys.version.split()[0]}, sklearn-ct {version()}, torch"
-        f" {torch.__version__}, numpy {np.__version__}, pandas {pd.__version__}"
-    ]
-    versions += [f"{name}: {', '.join(pins)}" for name, pins in ENVIRONMENTS.items()]
-    blocks = [
-        "# Recourse side by side",
-        "Made by `python benchmarks/peers.py`.",
-        __doc__.split("\n\n", 3)[3].strip(),
-        to_markdown(pd.DataFrame(lines)),
-        f"Our own answers by status, and speed ({arguments.rows:,} rows: median of 3"
-        " calls; one row: median of 20; with `n_jobs=2` the second call):",
-        to_markdown(pd.DataFrame(speeds)),
-        "## Settings",
-        "\n".join(f"- {item}" for item in settings),
-        "## Versions",
-        "\n".join(f"- {item}" for item in versions),
-    ]
-    return "\n\n".join(blocks) + "\n"
-
-
-def version():
-    return getattr(sklearn_ct, "__version__", "(not installed)")
+        notes += failures
+        speeds.append({"network": model, "accuracy": accuracy} | fast)
+    pins = [f"{name}: {', '.join(pins)}" for name, pins in ENVIRONMENTS.items()]
+    tables = {"answers": lines, "own": speeds, "versions": pins}
+    tables["trouble"] = notes or ["All rows were answered."]
+    told = {"training rows": len(X), "epochs": arguments.epochs}
+    told["threads"] = arguments.threads
+    publish("peers", "peers", tables, **told, **where)
 
 
 if __name__ == "__main__":

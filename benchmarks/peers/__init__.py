@@ -1,0 +1,1 @@
+"""Recourse beside other packages, which run in environments of their own."""

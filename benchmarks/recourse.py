@@ -232,7 +232,7 @@ def main():
     )
     quick, where = parser.parse_args().quick, machine()
     torch.set_num_threads(1)
-    few = {"n_many": 500, "n_optimum": 2, "max_epochs": 2} if quick else {}
+    few = {"n_many": 500, "n_optimum": 2, "max_epochs": 15} if quick else {}
     models = {"CT": {}, "twin": {"lambda_div": 0.0, "lambda_adv": 0.0}}
     lines = [
         measure(name, model, settings, **few)

@@ -128,6 +128,7 @@ def profile(quick):
         {"module": module}
         | {f"{name}, %": 100 * of.get(module, 0) for name, of in shares.items()}
         for module in order
+        if max(of.get(module, 0) for of in shares.values()) > 0.01
     ]
 
 

@@ -1,4 +1,4 @@
-"""The terms of the objective: divergence, adversarial loss, ridge, interpolation.
+"""The terms of the objective: divergence, adversarial loss, ridge.
 
 Every function takes logits ``M(x)`` of shape ``(n, K)`` and class indices of shape
 ``(n,)``; the table of ``docs/user_guide.md`` says where each equation is.

@@ -490,7 +490,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
             what it has given as it is.
         margin : float, default=0.0
             Perturbation of the numbers, in the standardised units of the model (on
-            columns scaled by quantiles: of their normal scores) and in the direction
+            heavy-tailed columns: of what they are scaled to) and in the direction
             that hurts most (to first order), under which the answer must stay valid.
         noise : float, default=None
             Standard deviation of Gaussian noise on the numbers, in standardised units.

@@ -276,11 +276,11 @@ class CounterfactualNet(NeuralNetClassifier):
         Numbers come scaled; a category that few rows have is not to be half switched
         on in all others.
         """
-        spread = X.std(0, correction=0)
-        number = self.constraints.group.to(X.device) < 0 if self.constraints else True
-        return torch.where(torch.as_tensor(number), torch.ones_like(spread), spread).to(
-            self.device
-        )
+        reach = torch.ones_like(X[0])
+        if self.constraints is not None:
+            numbers = self.constraints.group.to(X.device) < 0
+            reach = torch.where(numbers, reach, X.std(0, correction=0))
+        return reach.to(self.device)
 
     @property
     def network(self):

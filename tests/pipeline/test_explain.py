@@ -12,7 +12,7 @@ from sklearn.compose import (
 )
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
-from sklearn.experimental import enable_iterative_imputer  # noqa: F401, it enables
+from sklearn.experimental import enable_iterative_imputer  # noqa: F401 -- it enables the next
 from sklearn.feature_selection import SelectKBest, VarianceThreshold
 from sklearn.impute import IterativeImputer, KNNImputer, SimpleImputer
 from sklearn.linear_model import LogisticRegression

@@ -1,6 +1,7 @@
 """What is trained: configurations, variants, and the units of a run."""
 
 from dataclasses import dataclass, field
+from itertools import product
 
 from benchmarks.paper.data import DATA, TABULAR
 from sklearn_ct.generators import GENERATORS, ECCCo
@@ -118,37 +119,38 @@ class Unit:
         return self.config, self.variant, self.data, self.seed
 
 
+def variants_of(config, name, first_seeds):
+    """(variant, changes, parts) of a configuration besides CT and BL."""
+    if config == "ablation":
+        return [(variant, changes, "all") for variant, changes in ABLATION.items()]
+    if config == "generators" and name in CHEAP:
+        return [(variant, changes, "free") for variant, changes in BACKBONES.items()]
+    if config == "grids" and name in CHEAP and first_seeds:
+        points = [(key, value) for key, values in GRIDS.items() for value in values]
+        return [(*grid_variant(name, *point), "free") for point in points]
+    if config == "defaults" and name in TABULAR:
+        return [
+            (f"BL {scaling}", {**CONVENTIONAL, "numeric_scaling": scaling}, "accuracy")
+            for scaling in ("standard", "quantile")
+        ]
+    return []
+
+
 def make_units(configs, names, n_seeds, rounds, n_grid_seeds=1):
     """List the units of a run, each once, those that take long first."""
     units = {}
-
-    def add(config, variant, name, seed, changes, **options):
-        unit = Unit(config, variant, name, seed, rounds, changes=changes, **options)
-        units.setdefault((config, variant, name, seed), unit)
-
-    for name in sorted(names, key=["MNIST", *TABULAR, *DATA].index):
-        for seed in range(n_seeds):
-            drawn = seed == 0 and name in ("Circ", "Moon", "MNIST")
-            if set(configs) - {"defaults"}:
-                add("paper", "CT", name, seed, {}, picture=drawn)
-                add("paper", "BL", name, seed, CONVENTIONAL, picture=drawn)
-            if "ablation" in configs:
-                for variant, changes in ABLATION.items():
-                    add("paper", variant, name, seed, changes)
-            if "generators" in configs and name in CHEAP:
-                for variant, changes in BACKBONES.items():
-                    add("paper", variant, name, seed, changes, parts="free")
-            if "grids" in configs and name in CHEAP and seed < n_grid_seeds:
-                for parameter, points in GRIDS.items():
-                    for value in points:
-                        variant, changes = grid_variant(name, parameter, value)
-                        add("paper", variant, name, seed, changes, parts="free")
-            if "defaults" in configs:
-                add("defaults", "CT", name, seed, {}, picture=drawn)
-                add("defaults", "BL", name, seed, CONVENTIONAL, picture=drawn)
-            if "defaults" in configs and name in TABULAR:
-                for scaling in ("standard", "quantile"):
-                    changes = {**CONVENTIONAL, "numeric_scaling": scaling}
-                    variant = f"BL {scaling}"
-                    add("defaults", variant, name, seed, changes, parts="accuracy")
+    names = sorted(names, key=["MNIST", *TABULAR, *DATA].index)
+    for name, seed, config in product(names, range(n_seeds), CONFIGS):
+        if config not in configs:
+            continue
+        drawn = seed == 0 and name in ("Circ", "Moon", "MNIST")
+        variants = [("CT", {}, "all"), ("BL", CONVENTIONAL, "all")]
+        variants += variants_of(config, name, seed < n_grid_seeds)
+        for variant, changes, parts in variants:
+            unit = Unit(
+                "defaults" if config == "defaults" else "paper",
+                *(variant, name, seed, rounds, parts, changes),
+                picture=drawn and variant in ("CT", "BL"),
+            )
+            units.setdefault(unit.key, unit)
     return list(units.values())

@@ -75,7 +75,7 @@ class Searches:
         return torch.where(self.paths.mature, drawn >= renewed, left)
 
 
-def generate(
+def generate(  # noqa: PLR0913 - all that an epoch draws
     module: torch.nn.Module,
     X: Tensor,  # (n, d)
     y: Tensor,  # (n,)

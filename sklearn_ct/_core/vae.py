@@ -104,7 +104,7 @@ def divergence(mean: Tensor, log_variance: Tensor) -> Tensor:  # (n, k) -> (n,)
     return terms.sum(1) / 2
 
 
-def fit_vae(
+def fit_vae(  # noqa: PLR0913 - parameters of REVISE
     X: Tensor,  # (n, d)
     group: Tensor,  # (d,)
     *,

@@ -103,7 +103,7 @@ class WalkSpec:
     max_move: float | None = None
 
 
-def walk(
+def walk(  # noqa: PLR0913 - what differs by call
     module: nn.Module,
     x: Tensor,  # (n, d)
     target: Tensor,  # (n,)

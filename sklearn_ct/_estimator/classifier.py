@@ -163,7 +163,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
 
     _parameter_constraints = PARAMETERS
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - flat, as scikit-learn needs it
         self,
         *,
         hidden_layer_sizes=(32,),
@@ -436,7 +436,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
 
     # -- explanation ------------------------------------------------------------
 
-    def explain(
+    def explain(  # noqa: PLR0913 - public, flat for users
         self,
         X,
         target=None,

@@ -108,7 +108,7 @@ class CounterfactualNet(NeuralNetClassifier):
     ``(X, y)``.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - flat, as skorch needs it
         self,
         module,
         *,

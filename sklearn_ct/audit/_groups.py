@@ -1,6 +1,6 @@
 """Who is asked for what: burden, cost and infeasible rows by group."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
 
 import numpy as np
@@ -145,7 +145,7 @@ class RecourseAudit:
         return _page.of_audit(self)
 
 
-def audit_recourse(
+def audit_recourse(  # noqa: PLR0913 - public, flat for users
     estimator,
     X,
     y=None,
@@ -276,8 +276,16 @@ def audit_recourse(
     >>> audit.by_group.index.get_level_values("group").tolist()
     ['rent', 'mortgage', 'own']
     """
-    settings = Settings(confidence, n_bootstrap, n_permutations, adjust, min_rejected)
-    _check_options(settings, budget, cap)
+    settings = Settings(
+        confidence=confidence,
+        n_bootstrap=n_bootstrap,
+        n_permutations=n_permutations,
+        adjust=adjust,
+        min_rejected=min_rejected,
+        budget=budget,
+        cap=cap,
+    )
+    _check_options(settings)
     X = as_table(X)
     frame = as_pandas(X)
     if not len(frame):
@@ -305,14 +313,12 @@ def audit_recourse(
     if qualified is not None:
         rows.insert(1, "qualified", qualified)
     if cap is None:
-        cap = cap_of(rows["cost"].to_numpy())
+        settings = replace(settings, cap=cap_of(rows["cost"].to_numpy()))
     by_group, intervals, comparisons, n_permutations = compare(
         rows,
         families,
         chosen,
         settings,
-        cap=cap,
-        budget=budget,
         control=control,
         seed=seed,
         n_jobs=n_jobs,
@@ -323,7 +329,7 @@ def audit_recourse(
     )
     return RecourseAudit(
         rows=_with_groups(rows, families[0] + ([] if control is None else [control])),
-        overall=overall(rows, cap, budget),
+        overall=overall(rows, settings),
         by_group=by_group,
         intervals=intervals,
         comparisons=comparisons,
@@ -336,7 +342,7 @@ def audit_recourse(
             for family, places_ in zip(families, chosen, strict=True)
             for feature, k in zip(family, places_, strict=True)
         },
-        cap=cap,
+        cap=settings.cap,
         budget=budget,
         confidence=confidence,
         adjust=adjust,
@@ -442,7 +448,7 @@ def _qualified(y, estimator, target, n):
     return y == target
 
 
-def _check_options(settings, budget, cap):
+def _check_options(settings):
     def complain(name, must, value):
         raise ValueError(
             f"The {name!r} parameter of audit_recourse must be {must}. "
@@ -465,7 +471,8 @@ def _check_options(settings, budget, cap):
         )
     if settings.adjust not in ("holm", "bh", None):
         complain("adjust", "'holm', 'bh' or None", settings.adjust)
-    for name, value in (("budget", budget), ("cap", cap)):
+    for name in ("budget", "cap"):
+        value = getattr(settings, name)
         good = value is None or isinstance(value, Real) and 0 < value < np.inf
         if not good:
             complain(name, "None or a finite number greater than zero", value)

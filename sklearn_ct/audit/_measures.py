@@ -35,13 +35,15 @@ COMPARED = (
 
 @dataclass(frozen=True)
 class Settings:
-    """Options of the statistics, as in `audit_recourse`."""
+    """Options of the measures and of their statistics, as in `audit_recourse`."""
 
     confidence: float = 0.95
     n_bootstrap: int = 1000
     n_permutations: object = "auto"
     adjust: str | None = "holm"
     min_rejected: int = 30
+    budget: float | None = None
+    cap: float | None = None
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class Measure:
         return self.values[self.rows & part]
 
 
-def measures(rows, cap, budget):
+def measures(rows, settings):
     """List the measures of a table of rows.
 
     Parameters
@@ -66,9 +68,8 @@ def measures(rows, cap, budget):
     rows : DataFrame
         Boolean columns ``rejected``, ``infeasible``, ``fallback`` and, where labels are
         known, ``qualified``; ``cost``, infinite for infeasible rows; ``n_changes``.
-    cap : float
-        What a cost counts at most, that of an infeasible row included.
-    budget : float or None
+    settings : Settings
+        With its cap: what a cost counts at most, that of an infeasible row included.
 
     Returns
     -------
@@ -77,8 +78,9 @@ def measures(rows, cap, budget):
     rejected, infeasible = (rows[c].to_numpy(bool) for c in ("rejected", "infeasible"))
     qualified = rows.get("qualified", rows["rejected"] & False).to_numpy(bool)
     cost = np.where(rejected, rows["cost"].to_numpy(float), 0.0)
-    spent = np.minimum(cost, cap)
+    spent = np.minimum(cost, settings.cap)
     n_changes = np.where(rejected & ~infeasible, rows["n_changes"], 0.0)
+    budget = settings.budget
     some = rejected & (budget is not None)
     everyone = np.ones(len(rows), dtype=bool)
     return [
@@ -101,17 +103,15 @@ def cap_of(cost):
     return float(np.quantile(finite, CAP)) if finite.any() else 1.0
 
 
-def overall(rows, cap, budget):
+def overall(rows, settings):
     """Measures of all rows, a Series."""
     part = np.ones(len(rows), dtype=bool)
-    values = {m.name: _value(m.kind, m.over(part)) for m in measures(rows, cap, budget)}
+    values = {m.name: _value(m.kind, m.over(part)) for m in measures(rows, settings)}
     counts = {"n": float(len(rows)), "n_rejected": float(rows["rejected"].sum())}
     return pd.Series(counts | values, name="overall")
 
 
-def compare(
-    rows, families, references, settings, *, cap, budget, control, seed, n_jobs
-):
+def compare(rows, families, references, settings, *, control, seed, n_jobs):
     """Measure each group, and compare it with the reference of its feature.
 
     Parameters
@@ -123,6 +123,7 @@ def compare(
     references : list of list of int
         The reference group of each.
     settings : Settings
+        With its cap.
     control : Groups or None
         Groups are compared within each of its groups.
 
@@ -131,7 +132,7 @@ def compare(
     by_group, intervals, comparisons : DataFrame
     n_permutations : int
     """
-    cells = _cells(rows, families, references, control, cap, budget, settings)
+    cells = _cells(rows, families, references, control, settings)
     n_permutations = settings.n_permutations
     if n_permutations == "auto":
         n_permutations = enough([cell.tests() for cell in cells], settings)
@@ -191,8 +192,8 @@ class Cell:
         return sum(self.against(m) is not None for m in self.measures)
 
 
-def _cells(rows, families, references, control, cap, budget, settings):
-    every = measures(rows, cap, budget)
+def _cells(rows, families, references, control, settings):
+    every = measures(rows, settings)
     rejected = rows["rejected"].to_numpy(bool)
     strata = [(None, np.ones(len(rows), dtype=bool))]
     if control is not None:

@@ -98,7 +98,7 @@ class ProxyReport:
         return _page.of_proxies(self)
 
 
-def proxy_report(
+def proxy_report(  # noqa: PLR0913 - public, flat for users
     X,
     protected,
     *,
@@ -243,10 +243,16 @@ def proxy_report(
         if model is not None:
             wanted = target if audit is None else audit.target
             wanted = target_of(model, wanted, None, "proxy_report")
-            gaps += gaps_of(
-                *(label, model, X, frame, columns, wanted, reference or {}),
-                *(confidence, n_draws, n_bootstrap, seed),
+            rng = np.random.default_rng([seed, 1])
+            share = rejected_with_others(
+                *(model, X, list(frame.columns), columns, wanted, n_draws, rng)
             )
+            gaps += [
+                (label, *line)
+                for line in gaps_of(
+                    *share, columns, reference or {}, confidence, n_bootstrap, rng
+                )
+            ]
     names = ["model", "protected", "group", "reference", "part", "value", "low", "high"]
     return ProxyReport(
         told, carriers, pd.DataFrame(gaps, columns=names), threshold, confidence
@@ -440,33 +446,27 @@ def _advice(estimator, X, target, options):
     return advice_by_column(*spread(estimator, answers, options.get("feature_costs")))
 
 
-def gaps_of(
-    label,
-    model,
-    X,
-    frame,
-    columns,
-    target,
-    reference,
-    confidence,
-    n_draws,
-    n_bootstrap,
-    seed,
-):
-    """Rejection gap of each group: in total, direct, and through the others."""
-    rng = np.random.default_rng([seed, 1])
-    names = list(frame.columns)
-    positions = [names.index(name) for name in columns if name in names]
+def rejected_with_others(model, X, names, columns, target, n_draws, rng):
+    """Who is rejected, and in what share of draws with protected cells of others.
+
+    Returns
+    -------
+    rejected, replaced : ndarray of bool, of float, of shape (n,)
+    """
     rejected = np.asarray(model.predict(X)) != target
-    if positions:
-        replaced = np.zeros(len(frame))
-        for _ in range(n_draws):
-            others = take_rows(X, rng.permutation(len(frame)))
-            moved = swapped(X, others, positions)
-            replaced += np.asarray(model.predict(moved)) != target
-        replaced /= n_draws
-    else:
-        replaced = rejected.astype(float)
+    positions = [names.index(name) for name in columns if name in names]
+    if not positions:
+        return rejected, rejected.astype(float)
+    replaced = np.zeros(len(rejected))
+    for _ in range(n_draws):
+        others = take_rows(X, rng.permutation(len(rejected)))
+        moved = swapped(X, others, positions)
+        replaced += np.asarray(model.predict(moved)) != target
+    return rejected, replaced / n_draws
+
+
+def gaps_of(rejected, replaced, columns, reference, confidence, n_bootstrap, rng):
+    """Rejection gap of each group: in total, direct, and through the others."""
     lines = []
     for name, column in columns.items():
         groups = _halves(name, column)
@@ -490,7 +490,7 @@ def gaps_of(
             one, other = measured[part, k], measured[part, first]
             low, high = difference_interval(one, other)
             value = one[0] - other[0]
-            key = label, name, groups.labels[k], groups.labels[first]
+            key = name, groups.labels[k], groups.labels[first]
             lines.append((*key, part, value, low, high))
     return lines
 

@@ -21,7 +21,7 @@ from sklearn_ct.audit._statistics import wilson
 KINDS = ("seed", "bootstrap")
 
 
-def recourse_survival(
+def recourse_survival(  # noqa: PLR0913 - public, flat for users
     estimator,
     X,
     y,

@@ -98,7 +98,7 @@ class BaseGenerator(BaseEstimator):
         self._validate_params()
         return self
 
-    def search(
+    def search(  # noqa: PLR0913 - public, subclasses override it
         self,
         module,
         x,

@@ -78,7 +78,7 @@ class REVISE(BaseGenerator):
         "vae": [VAE, None],
     }
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - flat, as scikit-learn needs it
         self,
         *,
         step_size=0.5,

@@ -445,21 +445,20 @@ def test_revise_answers_a_row_alone_as_in_a_batch(mixed, revise):
 @given(
     rise=st.lists(st.booleans(), min_size=4, max_size=4),
     fall=st.lists(st.booleans(), min_size=4, max_size=4),
-    lower=st.floats(-3, 0),
-    upper=st.floats(0, 3),
+    ends=st.tuples(st.floats(-3, 0), st.floats(0, 3)),
     closed=st.sampled_from([None, 1, 2, 3]),
     step_size=st.sampled_from([0.1, 1.0, 20.0]),
     rule=st.sampled_from(["exit", "last"]),
 )
 def test_revise_keeps_the_constraints(
-    mixed, revise, rise, fall, lower, upper, closed, step_size, rule
+    mixed, revise, rise, fall, ends, closed, step_size, rule
 ):
     module, x, target, constraints = mixed
     # One direction for each of the two numbers and two groups.
     variable = torch.tensor([0, 2, 2, 2, 1, 3, 3])
     rise, fall = torch.tensor(rise)[variable], torch.tensor(fall)[variable]
     bounds = constraints.lower.clone(), constraints.upper.clone()
-    bounds[0][0, 0], bounds[1][0, 0] = lower, upper
+    bounds[0][0, 0], bounds[1][0, 0] = ends
     if closed is not None:
         bounds[1][0, closed] = 0.0
     rules = replace(

@@ -7,7 +7,7 @@ from scipy import integrate, stats
 
 from sklearn_ct.audit._features import Groups
 from sklearn_ct.audit._measures import Settings, compare
-from sklearn_ct.audit._proxies import auc_interval, gaps_of
+from sklearn_ct.audit._proxies import auc_interval, gaps_of, rejected_with_others
 from sklearn_ct.audit._survival import interval_over_both
 
 pytestmark = pytest.mark.slow
@@ -58,9 +58,7 @@ def compared(rows, features, seed, **settings):
         rows,
         [features],
         [[len(f.labels) - 1 for f in features]],
-        Settings(**settings),
-        cap=CAP,
-        budget=2.0,
+        Settings(cap=CAP, budget=2.0, **settings),
         control=None,
         seed=seed,
         n_jobs=None,
@@ -126,9 +124,7 @@ def test_groups_of_eight_are_flagged_and_never_tested():
             rows,
             [[three]],
             [[1]],
-            Settings(n_bootstrap=100, n_permutations=99),
-            cap=CAP,
-            budget=None,
+            Settings(n_bootstrap=100, n_permutations=99, cap=CAP),
             control=None,
             seed=seed,
             n_jobs=None,
@@ -163,19 +159,9 @@ def test_intervals_cover_direct_effect_and_proxy():
         rng = np.random.default_rng([9, seed])
         sex = np.where(rng.uniform(size=600) < 0.4, "f", "m")
         X = pd.DataFrame({"sex": sex, "proxy": rng.normal(size=600) - (sex == "f")})
-        for line in gaps_of(
-            "estimator",
-            Rule(),
-            X,
-            X,
-            {"sex": X["sex"]},
-            1,
-            {"sex": "m"},
-            confidence=0.95,
-            n_draws=20,
-            n_bootstrap=1000,
-            seed=seed,
-        ):
+        rng, columns = np.random.default_rng([seed, 1]), {"sex": X["sex"]}
+        share = rejected_with_others(Rule(), X, list(X), columns, 1, 20, rng)
+        for line in gaps_of(*share, columns, {"sex": "m"}, 0.95, 1000, rng):
             part, _, low, high = line[-4:]
             covered[part] += low <= true[part] <= high
     assert all(0.93 <= count / DRAWS <= 0.97 for count in covered.values()), covered

@@ -37,12 +37,12 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         A network to use instead, from the encoded input to logits, one a class (of a
         skorch net to what its criterion takes). A trained one is fine-tuned; the
         object itself is not changed. `from_pretrained` takes over scaling as well.
-    mutability : dict, array-like of shape (n_features,) or None, default=None
+    mutability : str, dict, array-like of shape (n_features,) or None, default=None
         Direction in which a feature may change, ``"both"``, ``"increase"``,
-        ``"decrease"`` or ``"none"``, by column name (by position where there are no
-        names). Columns left out, and all for None, are ``"both"``. Ordered pandas
-        categories have directions; a one-hot block has the tuple of its columns as
-        its key.
+        ``"decrease"`` or ``"none"``: one word for all, or by column name (by position
+        where there are no names). ``"*"`` is every column not named; without it these,
+        and all for None, are ``"both"``. Ordered pandas categories have directions; a
+        one-hot block has the tuple of its columns as its key.
     domain : {"observed", "three_sigma"}, dict or None, default="observed"
         Bounds of every counterfactual, in the user's units: the range of the training
         data; that widened to three standard deviations around the mean; a dict
@@ -466,7 +466,8 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
             Class asked for. None: the most probable class that is not predicted.
         mutability, domain : optional
             Further constraints, as in the constructor; or one for each row, a list of
-            dicts or a DataFrame. They narrow those of the classifier.
+            dicts in the order of the rows, or a DataFrame with the index of ``X`` in
+            any order. They narrow those of the classifier.
         n_counterfactuals : int, default=1
             Answers for each row.
         max_changes : int, default=None

@@ -8,6 +8,7 @@ import torch
 from sklearn_ct._compat import Interval, RealNotInt, StrOptions
 from sklearn_ct._core.network import ACTIVATIONS
 from sklearn_ct._estimator.pretrained import Pretrained
+from sklearn_ct._rules.language import DIRECTIONS
 from sklearn_ct._training.adopt import NeuralNet
 from sklearn_ct.generators import GENERATORS
 from sklearn_ct.generators._base import BaseGenerator
@@ -17,7 +18,7 @@ PARAMETERS: dict = {
     "hidden_layer_sizes": ["array-like"],
     "activation": [StrOptions(set(ACTIVATIONS))],
     "module": [torch.nn.Module, NeuralNet, Pretrained, None],
-    "mutability": [dict, "array-like", None],
+    "mutability": [StrOptions(set(DIRECTIONS)), dict, "array-like", None],
     "domain": [StrOptions({"observed", "three_sigma"}), dict, None],
     "categorical_features": [StrOptions({"auto"}), "array-like", None],
     "numeric_scaling": [StrOptions({"auto", "standard", "asinh", "quantile"}), None],

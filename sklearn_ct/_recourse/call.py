@@ -18,7 +18,7 @@ from sklearn_ct._result.status import Status
 from sklearn_ct._rules.bounds import Bounds
 from sklearn_ct._rules.derived import Link
 from sklearn_ct._rules.rules import Rules
-from sklearn_ct._tables.containers import take_rows
+from sklearn_ct._tables.containers import is_frame, take_rows
 
 BLOCK = 2000
 
@@ -53,9 +53,9 @@ def explain_table(X, subject, options):
     Counterfactuals
     """
     codec, n = subject.codec, len(X)
-    rules = subject.rules.narrow(
-        Rules.parse(codec, options.mutability, options.domain, n_rows=n), codec
-    )
+    labels = X.index if is_frame(X) else None
+    asked = Rules.parse(codec, options.mutability, options.domain, n, labels)
+    rules = subject.rules.narrow(asked, codec)
     factual = codec.read(X)
     before = _predict(subject, X)
     target = _targets(options.target, subject.classes, before)

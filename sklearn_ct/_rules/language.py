@@ -16,20 +16,27 @@ DIRECTIONS = {
 }
 
 
-def by_column(given, names, parameter, n_rows=None):
+# In the place of a column: every column that is not named.
+REST = "*"
+
+
+def by_column(given, names, parameter, n_rows=None, index=None):
     """Entries of a parameter for each column that it speaks of.
 
     Parameters
     ----------
     given : dict, Series, list or DataFrame
         ``{column: entry}`` for all rows alike; with ``n_rows`` also a list of such
-        dicts or a DataFrame, one for each row; of "mutability" also one word a column.
+        dicts or a DataFrame, one for each row; of "mutability" also one word a column,
+        or one for all, and with ``"*"`` an entry for the columns that are not named.
     names : list
         Of all columns.
     parameter : {"mutability", "domain"}
         For the errors.
     n_rows : int, optional
         Number of rows of the call; without it there are no rows.
+    index : Index, optional
+        Labels of the rows of the call, where they have any.
 
     Returns
     -------
@@ -39,10 +46,25 @@ def by_column(given, names, parameter, n_rows=None):
     Raises
     ------
     ValueError
-        Where it is given in none of these forms, or with another number of entries.
+        Where it is given in none of these forms, with another number of entries, or
+        for rows with other labels.
     """
+    columns = _as_given(given, names, parameter, n_rows, index)
+    is_spread = parameter == "mutability" and REST in columns and REST not in names
+    return _spread_rest(columns, names) if is_spread else columns
+
+
+def _as_given(given, names, parameter, n_rows, index):
     if isinstance(given, pd.Series):
         given = given.to_dict()
+    if isinstance(given, str) and parameter == "mutability":
+        if given not in DIRECTIONS:
+            raise ValueError(
+                "The 'mutability' parameter, where it is one word for all columns, "
+                f"must be one of {', '.join(map(repr, DIRECTIONS))}. Got {given!r} "
+                "instead."
+            )
+        given = {REST: given}
     if _is_by_row(given, n_rows):
         if n_rows is None:
             raise ValueError(
@@ -55,6 +77,7 @@ def by_column(given, names, parameter, n_rows=None):
                 f"{n_rows} rows. Got {len(given)} instead."
             )
         if isinstance(given, pd.DataFrame):
+            given = _aligned(given, index, parameter)
             return {key: list(given[key]) for key in given}
         keys = dict.fromkeys(key for entry in given for key in entry or ())
         return {key: [(entry or {}).get(key) for entry in given] for key in keys}
@@ -71,6 +94,42 @@ def by_column(given, names, parameter, n_rows=None):
     raise ValueError(
         f"The {parameter!r} parameter must be None or a dict of columns (for each "
         f"row: a list of dicts or a DataFrame). Got {given!r} instead."
+    )
+
+
+def _spread_rest(columns, names):
+    """Give the entries of ``"*"`` to where a column has none."""
+    rest = columns.pop(REST)
+    entries = {
+        key: [r if is_blank(own) else own for own, r in zip(each, rest, strict=True)]
+        for key, each in columns.items()
+    }
+    named = {part for key in columns for part in _parts(key, names)}
+    return entries | {name: rest for name in names if name not in named}
+
+
+def _parts(key, names):
+    """Names of the columns that a key stands for; what it stands for if it is none."""
+    if key in names:
+        return [key]
+    if isinstance(key, tuple):
+        return [name for part in key for name in _parts(part, names)]
+    is_place = isinstance(key, int | np.integer) and -len(names) <= key < len(names)
+    return [names[key] if is_place else key]
+
+
+def _aligned(given, index, parameter):
+    """Rows of a frame in the order of the rows of the call, by their labels."""
+    if index is None or given.index.equals(index):
+        return given
+    if index.is_unique and given.index.is_unique:
+        places = given.index.get_indexer(index)
+        if (places >= 0).all():
+            return given.iloc[places]
+    raise ValueError(
+        f"The {parameter!r} parameter is a DataFrame for each row, but its index is "
+        "not that of X. Its rows are matched by their labels: give it the index of X, "
+        "or, where its rows stand in the order of X's, take set_axis(X.index)."
     )
 
 

@@ -54,7 +54,7 @@ class Rules:
         )
 
     @classmethod
-    def parse(cls, codec, mutability, domain, n_rows=None):
+    def parse(cls, codec, mutability, domain, n_rows=None, index=None):
         """Rules of the parameters ``mutability`` and ``domain``.
 
         Parameters
@@ -66,6 +66,8 @@ class Rules:
             dicts or a DataFrame with one entry for each row.
         n_rows : int, optional
             Number of rows of the call.
+        index : Index, optional
+            Labels of the rows of the call, which a DataFrame is matched by.
 
         Raises
         ------
@@ -73,15 +75,16 @@ class Rules:
             On unknown columns, wrong words, low > high, empty sets; it names the
             column.
         """
+        rows = n_rows, index
         rules = cls.free(codec)
         if mutability is not None:
-            by_variable = _by_variable(mutability, codec, "mutability", n_rows)
+            by_variable = _by_variable(mutability, codec, "mutability", *rows)
             rules = _parse_mutability(rules, codec, by_variable)
         inferred = domain if isinstance(domain, str) else "observed"
         if isinstance(domain, str) or (domain is not None and n_rows is None):
             rules = _infer_domain(rules, codec, inferred)
         if domain is not None and not isinstance(domain, str):
-            by_variable = _by_variable(domain, codec, "domain", n_rows)
+            by_variable = _by_variable(domain, codec, "domain", *rows)
             rules = _parse_domain(rules, codec, by_variable)
         return rules._check(codec)
 
@@ -135,10 +138,11 @@ class Rules:
         )
 
 
-def _by_variable(given, codec, parameter, n_rows):
+def _by_variable(given, codec, parameter, n_rows, index):
     """Entries as {variable: list of one entry, or of one for each row}."""
-    given = from_polars(given) if is_polars(given) else given
-    columns = by_column(given, codec.names_, parameter, n_rows)
+    if is_polars(given):
+        given, index = from_polars(given), None  # its rows have no labels
+    columns = by_column(given, codec.names_, parameter, n_rows, index)
     return _merge_blocks(columns, codec, parameter)
 
 

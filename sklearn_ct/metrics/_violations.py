@@ -6,7 +6,7 @@ from numbers import Real
 import numpy as np
 import pandas as pd
 
-from sklearn_ct._rules.language import DIRECTIONS, ends
+from sklearn_ct._rules.language import DIRECTIONS, by_column, ends
 from sklearn_ct.metrics._actionability import (
     _as_frames,
     _changed,
@@ -39,10 +39,11 @@ def constraint_violations(
         The factuals; columns of any type.
     X_counterfactual : array-like or DataFrame of shape (n_samples, n_features)
         Their counterfactuals.
-    mutability : dict or array-like of shape (n_features,), default=None
+    mutability : str, dict or array-like of shape (n_features,), default=None
         "both", "increase", "decrease" or "none", by column name (by position where
-        there are no names); columns left out are "both". The directions of an ordered
-        categorical column are those of its order.
+        there are no names), or one word for all; ``"*"`` is every column not named,
+        without it "both". The directions of an ordered categorical column are those
+        of its order.
     domain : dict, default=None
         By column, ``(low, high)`` for numbers, both ends included and None for an open
         one, or a list of the allowed values.
@@ -91,6 +92,9 @@ def constraint_violations(
     X, X_counterfactual = _as_frames(X, X_counterfactual, "constraint_violations")
     names = X.columns
     where = "The '{}' parameter of constraint_violations".format
+    if isinstance(mutability, str | dict):
+        by_name = by_column(mutability, list(names), "mutability")
+        mutability = {name: word for name, (word,) in by_name.items()}
     mutability = _per_column(mutability, names, where("mutability"))
     domain = _per_column(domain, names, where("domain"), only_dict=True)
     categories = {

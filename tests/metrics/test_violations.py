@@ -53,6 +53,7 @@ def test_what_the_dtypes_say_is_checked_without_asking(frames):
     ("mutability", "expected"),
     [
         ({"age": "none"}, {("age", "mutability"): 3}),
+        ({"*": "both", "age": "none"}, {("age", "mutability"): 3}),
         ({"age": "increase"}, {("age", "direction"): 1}),
         ({"age": "decrease"}, {("age", "direction"): 2}),
         ({"age": "both", "income": "none"}, {("income", "mutability"): 1}),
@@ -218,7 +219,7 @@ FRAME = pd.DataFrame({"income": [1.0], "job": ["clerk"], "age": [1]})
         ({"mutability": {"age": "up"}}, "must be one of .* Got 'up' for column 'age'"),
         ({"mutability": {"age": ["none"]}}, r"Got \['none'\] for column 'age'"),
         ({"mutability": ["none"]}, "each of the 3 columns. Got 1 instead"),
-        ({"mutability": "none"}, "must be a dict, .* Got 'none' instead"),
+        ({"mutability": 5}, "must be a dict, .* Got 5 instead"),
         ({"mutability": {"job": "increase"}}, "column 'job', which has no order"),
         ({"domain": "observed"}, "must be a dict or None. Got 'observed' instead"),
         ({"domain": [(0, 1)] * 3}, "must be a dict or None"),

@@ -62,6 +62,79 @@ def test_keys_are_left_as_they_are():
 
 
 @pytest.mark.parametrize(
+    "given",
+    [
+        {"*": "none", "job": "both"},
+        {"*": "none", 1: "both"},
+        {"*": "none", -1: "both"},
+        pd.Series({"job": "both", "*": "none"}),
+    ],
+)
+def test_the_rest_is_what_is_not_named(given):
+    found = by_column(given, NAMES, "mutability")
+    assert found.pop("age") == ["none"]
+    assert [*found.values()] == [["both"]]
+
+
+def test_one_word_is_for_all():
+    alike = {"age": ["none"], "job": ["none"]}
+    assert by_column("none", NAMES, "mutability") == alike
+    assert by_column("none", NAMES, "mutability", n_rows=3) == alike
+
+
+def test_the_columns_of_a_block_are_named_by_its_key():
+    given = {("red", "blue"): "both", "*": "none"}
+    found = by_column(given, ["red", "blue", "age"], "mutability")
+    assert found == {("red", "blue"): ["both"], "age": ["none"]}
+
+
+def test_a_column_may_be_called_as_the_rest_is():
+    given = {"*": "none"}
+    assert by_column(given, ["*", "age"], "mutability") == {"*": ["none"]}
+
+
+def test_the_rest_of_a_domain_is_an_unknown_column():
+    assert list(by_column({"*": (0, 1)}, NAMES, "domain")) == ["*"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        [{"*": "none", "job": "both"}, {"age": "none"}, {"*": "increase"}],
+        pd.DataFrame(
+            {"*": ["none", None, "increase"], "age": [np.nan, "none", None]}
+        ).assign(job=["both", None, None]),
+    ],
+)
+def test_each_row_has_its_own_rest(given):
+    found = by_column(given, NAMES, "mutability", n_rows=3)
+    assert found["age"] == ["none", "none", "increase"]
+    assert found["job"][::2] == ["both", "increase"]
+    assert is_blank(found["job"][1])
+
+
+@pytest.mark.parametrize("labels", [list("abc"), list("cab"), [("x", 1), "b", 2]])
+def test_frames_are_matched_by_their_labels(labels):
+    words = pd.DataFrame({"age": ["none", "both", "increase"]}, index=labels)
+    index = words.index[[2, 0, 1]]
+    found = by_column(words, NAMES, "mutability", 3, index)
+    assert found == {"age": ["increase", "none", "both"]}
+    assert by_column(words, NAMES, "mutability", 3) == {"age": list(words["age"])}
+
+
+@pytest.mark.parametrize("labels", [[0, 1, 2], list("abx"), list("aab")])
+def test_frames_of_other_rows_are_refused(labels):
+    words = pd.DataFrame({"age": ["none", "both", "increase"]}, index=labels)
+    with pytest.raises(ValueError, match=r"index is not that of X.*set_axis"):
+        by_column(words, NAMES, "mutability", 3, pd.Index(list("bca")))
+
+
+def test_labels_that_repeat_are_matched_where_they_are_the_same():
+    words = pd.DataFrame({"age": ["none", "both"]}, index=[7, 7])
+    assert by_column(words, NAMES, "mutability", 2, pd.Index([7, 7]))
+
+
+@pytest.mark.parametrize(
     ("given", "parameter", "n_rows", "message"),
     [
         ([{}], "domain", None, r"'domain' .* dict for all rows alike; .* explain\(\)"),
@@ -69,7 +142,8 @@ def test_keys_are_left_as_they_are():
         ([{}] * 2, "domain", 3, "one entry for each of the 3 rows. Got 2 instead"),
         (["none"], "mutability", None, "each of the 2 columns. Got 1 instead"),
         ([(1, 2), (3, 4)], "domain", 2, "'domain' .* must be None or a dict of"),
-        ("none", "mutability", None, "None or a dict of columns .* Got 'none' instead"),
+        ("none", "domain", None, "None or a dict of columns .* Got 'none' instead"),
+        ("stays", "mutability", None, "one word for all .* 'both', .* Got 'stays'"),
     ],
 )
 def test_other_forms_are_refused(given, parameter, n_rows, message):

@@ -4,6 +4,7 @@ from sklearn.utils._param_validation import (
     Interval,
     RealNotInt,
     StrOptions,
+    validate_parameter_constraints,
 )
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.validation import _check_sample_weight
@@ -15,10 +16,17 @@ __all__ = [
     "check_partial_fit_first_call",
     "check_sample_weight",
     "positive_label_of",
+    "validate_parameter_constraints",
+    "validate_params_of",
 ]
 
 check_partial_fit_first_call = _check_partial_fit_first_call
 check_sample_weight = _check_sample_weight
+
+
+def validate_params_of(estimator):
+    """Raise where a parameter of an estimator is not what its class says."""
+    estimator._validate_params()
 
 
 def positive_label_of(tuned):

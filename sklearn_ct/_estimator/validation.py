@@ -14,7 +14,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from sklearn_ct._compat import check_sample_weight
+from sklearn_ct._compat import check_sample_weight, validate_params_of
 from sklearn_ct._tables.containers import dense, from_polars, is_frame, is_polars
 from sklearn_ct.generators import GENERATORS
 from sklearn_ct.generators._base import BaseGenerator
@@ -166,7 +166,7 @@ def check_generator(generator):
             f"The 'generator' parameter must be one of {known}, or an instance of "
             f"BaseGenerator. Got {generator!r} instead."
         )
-    generator._validate_params()
+    validate_params_of(generator)
     return generator
 
 

@@ -63,8 +63,8 @@ def find(subject, bounds, target, request, rows):
             values, status = run(task, may_fall_back)
             found = status != Status.INFEASIBLE
             if asked.margin < request.margin:
-                task.request = request
-                found &= task.check(values)
+                whole = Task(subject, part, target[left], request, floor, rows[left])
+                found &= whole.check(values)
             answers.status[left] = status
             answers.values[left[found]] = values[found]
             left = left[~found]

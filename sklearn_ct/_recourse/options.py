@@ -5,43 +5,29 @@ from numbers import Integral, Real
 
 import numpy as np
 
-
-def _whole(value):
-    ok = isinstance(value, Integral) and not isinstance(value, bool)
-    return ok and value >= 1
+from sklearn_ct._compat import Interval, StrOptions, validate_parameter_constraints
 
 
-# For each keyword what it may be, as a check and in words.
-CHECKS = {
-    "n_counterfactuals": (_whole, "an int of at least 1"),
-    "max_changes": (
-        lambda value: value is None or _whole(value),
-        "None or an int of at least 1",
-    ),
-    "tau": (
-        lambda value: value is None or (isinstance(value, Real) and 0 < value < 1),
-        "a float in the range (0, 1)",
-    ),
-    "effort": (
-        lambda value: isinstance(value, str) and value in ("full", "walk"),
-        "'full' or 'walk'",
-    ),
-    "project": (
-        lambda value: value is None or callable(value),
-        "None or a function of a table",
-    ),
-    "margin": (
-        lambda value: isinstance(value, Real) and 0 <= value < np.inf,
-        "a finite number, zero or greater",
-    ),
-    "noise": (
-        lambda value: value is None or (isinstance(value, Real) and 0 < value < np.inf),
-        "None or a finite number greater than zero",
-    ),
-    "feature_costs": (
-        lambda value: value is None or isinstance(value, dict),
-        "None or a dict {column: weight}",
-    ),
+class Count(Interval):
+    """An int of at least one; True is none."""
+
+    def __init__(self):
+        super().__init__(Integral, 1, None, closed="left")
+
+    def is_satisfied_by(self, val):
+        """Whether a value is one."""
+        return not isinstance(val, bool) and super().is_satisfied_by(val)
+
+
+CONSTRAINTS = {
+    "n_counterfactuals": [Count()],
+    "max_changes": [Count(), None],
+    "tau": [Interval(Real, 0, 1, closed="neither"), None],
+    "effort": [StrOptions({"full", "walk"})],
+    "project": [callable, None],
+    "margin": [Interval(Real, 0, None, closed="left")],
+    "noise": [Interval(Real, 0, None, closed="neither"), None],
+    "feature_costs": [dict, None],
 }
 
 
@@ -73,13 +59,8 @@ class ExplainOptions:
 
     def __post_init__(self):
         """Check them."""
-        for name, (check, words) in CHECKS.items():
-            value = getattr(self, name)
-            if not check(value):
-                raise ValueError(
-                    f"The {name!r} parameter of explain must be {words}. "
-                    f"Got {value!r} instead."
-                )
+        given = {name: getattr(self, name) for name in CONSTRAINTS}
+        validate_parameter_constraints(CONSTRAINTS, given, caller_name="explain")
 
     def costs(self, codec):
         """Weight of each variable's distance, ndarray of shape (n_variables,)."""

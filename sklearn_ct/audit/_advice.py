@@ -5,6 +5,7 @@ import pandas as pd
 
 from sklearn_ct._pipeline.explain import explain
 from sklearn_ct._pipeline.unwrap import encode
+from sklearn_ct._result.status import Status
 from sklearn_ct._tables.containers import is_polars, take_rows
 from sklearn_ct.audit._features import as_pandas
 from sklearn_ct.metrics import sparsity
@@ -106,7 +107,8 @@ def outcome(answers, rows, n):
         asked), ``cost`` (NaN where not rejected, infinite where infeasible),
         ``n_changes``, ``probability``.
     """
-    status, infeasible = np.full(n, "already", dtype=object), np.zeros(n, dtype=bool)
+    status = np.full(n, str(Status.ALREADY), dtype=object)
+    infeasible = np.zeros(n, dtype=bool)
     cost, n_changes, probability = (np.full(n, np.nan) for _ in range(3))
     if answers is not None:
         status[rows] = answers.status
@@ -115,14 +117,14 @@ def outcome(answers, rows, n):
         cost[rows] = np.where(valid, answers.cost, np.inf)
         n_changes[rows] = np.where(valid, answers.n_changes, np.nan)
         probability[rows] = np.where(valid, answers.probability, np.nan)
-    rejected = status != "already"
+    rejected = status != Status.ALREADY
     for values in (cost, n_changes, probability):
         values[~rejected] = np.nan
     return pd.DataFrame(
         {
             "rejected": rejected,
             "infeasible": infeasible,
-            "fallback": status == "fallback",
+            "fallback": status == Status.FALLBACK,
             "status": status,
             "cost": cost,
             "n_changes": n_changes,

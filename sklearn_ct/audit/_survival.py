@@ -13,6 +13,7 @@ from sklearn.utils import check_random_state
 from tqdm.auto import tqdm
 
 from sklearn_ct._pipeline.explain import explain
+from sklearn_ct._result.status import Status
 from sklearn_ct._tables.containers import take_rows
 from sklearn_ct.audit._advice import cheapest, swapped, target_of
 from sklearn_ct.audit._features import as_pandas, as_table, is_numeric
@@ -193,7 +194,7 @@ class _Asked:
     def of(cls, tau, answers):
         """Take the cheapest answer to each row that has one."""
         answers = answers[cheapest(answers)]
-        found = np.flatnonzero(answers.valid & (answers.status != "already"))
+        found = np.flatnonzero(answers.valid & (answers.status != Status.ALREADY))
         if not len(found):
             raise NoAnswersError(
                 "recourse_survival has no answers to judge: no row has a valid one."

@@ -6,6 +6,7 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from sklearn_ct._pipeline.explain import explain
 from sklearn_ct._pipeline.unwrap import to_classifier
+from sklearn_ct._result.status import Status
 from sklearn_ct.metrics import robust_accuracy_curve
 from sklearn_ct.plotting._figure import COLOURS, axes_of
 
@@ -87,7 +88,7 @@ class ChangesDisplay:
         -------
         ChangesDisplay
         """
-        n_answers = int(np.isin(counterfactuals.status, ("valid", "fallback")).sum())
+        found = np.isin(counterfactuals.status, (Status.VALID, Status.FALLBACK))
         counts = {
             feature: _directions(part["from"], part["to"])
             for feature, part in counterfactuals.changes().groupby(
@@ -100,9 +101,9 @@ class ChangesDisplay:
             columns=list(COLOURS),
             dtype=float,
         )
-        shares /= max(n_answers, 1)
+        shares /= max(found.sum(), 1)
         order = shares.sum(axis=1).argsort(kind="stable").to_numpy()[::-1]
-        return cls(shares.iloc[order], n_answers=n_answers).plot(ax=ax)
+        return cls(shares.iloc[order], n_answers=int(found.sum())).plot(ax=ax)
 
     def plot(self, ax=None, *, max_features=20, **kwargs):
         """Draw a bar for each feature.

@@ -154,13 +154,15 @@ PRIVATE_ATTRIBUTES = {
     "_scorers",
     "_sign",
     "_transformers",
+    "_validate_params",
 }
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if name != "_compat"])
 def test_private_attributes_of_sklearn_are_in_one_file(name):
     tree = ast.parse(FILES[name].read_text(encoding="utf-8"))
-    used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
+    used = {node.attr for node in nodes if ast.unparse(node) != "self._validate_params"}
     assert not used & PRIVATE_ATTRIBUTES
 
 

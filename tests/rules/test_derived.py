@@ -63,7 +63,7 @@ def test_links_work_behind_a_pipeline(fitted):
             lambda f: f.assign(debt=np.nan),
             "as in X.* NaN in column 'debt'",
         ),
-        ("share", "'project' parameter of explain must be None or a function"),
+        ("share", "'project' parameter of explain must be a callable or None"),
     ],
 )
 def test_bad_links(fitted, project, message):

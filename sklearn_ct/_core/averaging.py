@@ -1,8 +1,9 @@
 """What is made of a network when its training ends: mean weights, true intercepts."""
 
+from copy import deepcopy
+
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 
 from sklearn_ct._core.backprop import layers_of
 
@@ -10,33 +11,54 @@ NEWTON_STEPS = 50
 EXACT = 1e-10
 
 
-def running_mean(module: nn.Module, kept: float) -> AveragedModel:
-    """Make a copy of a module that follows the mean of its weights.
+class RunningMean:
+    """A copy of a module that follows the mean of its weights.
 
     Parameters
     ----------
     module : Module
+        Its weights may be changed in place, not replaced.
     kept : float
-        Share of the mean that stays at a step.
+        Share of the mean that stays at a step. At step ``t`` it is
+        ``min(kept, (1 + t) / (10 + t))``, so that a short training does not stay at
+        its start.
 
-    Returns
-    -------
-    AveragedModel
-        After each step, ``update_parameters(module)``. At step ``t`` the share
-        ``min(kept, (1 + t) / (10 + t))`` stays, so that a short training does not stay
-        at its start.
+    Attributes
+    ----------
+    module : Module
+        The copy. Buffers are not averaged.
 
     References
     ----------
     B. Polyak and A. Juditsky, "Acceleration of stochastic approximation by averaging",
     SIAM Journal on Control and Optimization 30, 1992.
+
+    Examples
+    --------
+    >>> mean = RunningMean(layer := nn.Linear(1, 1), 0.9)
+    >>> mean.update()
+    >>> bool(mean.module.weight == layer.weight)
+    True
     """
 
-    def follow(mean: Tensor, now: Tensor, n_steps: Tensor | int) -> Tensor:
-        count = int(n_steps)
-        return mean.lerp(now, 1 - min(kept, (1 + count) / (10 + count)))
+    def __init__(self, module: nn.Module, kept: float) -> None:
+        self.module = deepcopy(module)
+        self.module.zero_grad()
+        self.kept, self._n_steps = kept, 0
+        both = self.module, module
+        # Detached, they share the memory of the weights, and no graph is made.
+        self._mean, self._now = (
+            [weight.detach() for weight in each.parameters()] for each in both
+        )
+        self._buffers = list(zip(*(each.buffers() for each in both), strict=True))
 
-    return AveragedModel(module, avg_fn=follow)
+    def update(self) -> None:
+        """Follow the weights as they are now."""
+        t, self._n_steps = self._n_steps, self._n_steps + 1
+        kept = min(self.kept, (1 + t) / (10 + t)) if t else 0.0
+        torch._foreach_lerp_(self._mean, self._now, 1 - kept)
+        for mean, now in self._buffers:
+            mean.copy_(now)
 
 
 def refit_intercepts(

@@ -1,6 +1,6 @@
 """A network's logits and the way back from them to its input."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -52,7 +52,7 @@ def logits_and_back(module: nn.Module) -> "Ask":
     """
     layers = layers_of(module)
     if all(type(layer) in SLOPES or type(layer) is nn.Linear for layer in layers):
-        return _Stack(layers)
+        return Stack(layers)
     return _Graph(module)
 
 
@@ -69,41 +69,6 @@ def one_hot(label: Tensor, like: Tensor) -> Tensor:  # (n, K)
 def cross_entropy_slope(probability: Tensor, label: Tensor) -> Tensor:  # (n, K)
     """Gradient of each row's cross-entropy with respect to its logits."""
     return probability - one_hot(label, probability)
-
-
-def signed_step(
-    ask: "Ask", x: Tensor, label: Tensor, epsilon: float | Tensor
-) -> Tensor:
-    """Take the signed gradient step that raises the loss of each row most.
-
-    Parameters
-    ----------
-    ask : Ask
-        The network, from `logits_and_back`.
-    x, label : Tensor of shape (n, d), (n,)
-        Rows and their true classes.
-    epsilon : float or Tensor of shape (d,)
-        Length of the step in every column, those that must not change as well.
-
-    Returns
-    -------
-    Tensor of shape (n, d)
-        ``x + epsilon sign(grad_x CE(M(x), y))``.
-
-    References
-    ----------
-    I. Goodfellow, J. Shlens, C. Szegedy, "Explaining and harnessing adversarial
-    examples", ICLR 2015.
-
-    Examples
-    --------
-    >>> label = torch.ones(1, dtype=torch.long)
-    >>> signed_step(logits_and_back(nn.ReLU()), torch.ones(1, 2), label, 0.1)
-    tensor([[1.1000, 0.9000]])
-    """
-    logits, back = ask(x)
-    slope = back(cross_entropy_slope(softmax(logits), label))
-    return x + epsilon * slope.sign()
 
 
 def layers_of(module: nn.Module) -> list[nn.Module]:
@@ -128,7 +93,7 @@ def layers_of(module: nn.Module) -> list[nn.Module]:
     return [module]
 
 
-class _Stack:
+class Stack:
     """Linear layers and activations."""
 
     has_modes = False
@@ -151,6 +116,11 @@ class _Stack:
         ]
 
     def __call__(self, x: Tensor) -> tuple[Tensor, Back]:
+        states = self.states(x)
+        return states[-1], lambda grad: self._back(states, grad)
+
+    def states(self, x: Tensor) -> list[Tensor]:
+        """Give the input, and what comes out of each layer."""
         states = [x]
         for k, layer in enumerate(self.layers):
             weights = self.weights[k]
@@ -162,9 +132,11 @@ class _Stack:
                 states.append(linear(states[-1], *weights))
             else:
                 states.append(_class_by_class(states[-1], *weights))
-        return states[-1], lambda grad: self._back(states, grad)
+        return states
 
-    def _back(self, states: list[Tensor], grad: Tensor) -> Tensor:
+    def gradients(self, states: list[Tensor], grad: Tensor) -> Iterator[Tensor]:
+        """Gradients of the states, from the last one, which is given, to the input."""
+        yield grad
         for k in reversed(range(len(self.layers))):
             layer, out, weights = self.layers[k], states[k + 1], self.weights[k]
             if weights is not None:
@@ -173,7 +145,12 @@ class _Stack:
                 _aten.threshold_backward.grad_input(grad, out, 0, grad_input=grad)
             else:
                 grad = SLOPES[type(layer)](layer, grad, states[k], out)
-        return grad
+            yield grad
+
+    def _back(self, states: list[Tensor], grad: Tensor) -> Tensor:
+        for gradient in self.gradients(states, grad):
+            last = gradient
+        return last
 
 
 def _class_by_class(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -201,4 +178,4 @@ class _Graph:
         return logits.detach(), lambda grad: torch.autograd.grad(logits, x, grad)[0]
 
 
-Ask = _Stack | _Graph
+Ask = Stack | _Graph

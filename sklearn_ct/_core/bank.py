@@ -144,7 +144,7 @@ def generate(  # noqa: PLR0913 - all that an epoch draws
     """
     m = min(n_counterfactuals, len(X))
     rows = torch.randperm(len(X), generator=draw)[:m].to(X.device)
-    drawn = X[rows]
+    drawn = X.index_select(0, rows)
     with torch.no_grad():
         logits = module(drawn)
     uniform = torch.rand(m, generator=draw).to(X)
@@ -156,7 +156,8 @@ def generate(  # noqa: PLR0913 - all that an epoch draws
     )
     if before is not None:
         searches = before.where(before.unfinished(generator, draw), searches)
-    x, label, target = X[searches.rows], y[searches.rows], searches.target
+    x, label = (part.index_select(0, searches.rows) for part in (X, y))
+    target = searches.target
     # A generator that starts all searches anew need not know how to go on with one.
     more: dict[str, Any] = {}
     if n_steps is not None:
@@ -228,7 +229,7 @@ class _Positives:
     def __call__(self) -> Tensor:  # (m, d)
         share = torch.rand(len(self.count), generator=self.draw, dtype=torch.float64)
         offset = (share.to(self.X.device) * self.count).long()
-        return self.X[self.order[self.first + offset]]
+        return self.X.index_select(0, self.order[self.first + offset])
 
 
 def _nearest(real: Tensor, found: Tensor, draw: _Positives, n_drawn: int) -> Tensor:

@@ -66,7 +66,9 @@ class Constraints:
         """Restrict to some rows; what holds for all rows alike stays as it is."""
         names = ("lower", "upper", "rise", "fall")
         taken = {
-            name: value[rows] for name in names if len(value := getattr(self, name)) > 1
+            name: value.index_select(0, rows)
+            for name in names
+            if len(value := getattr(self, name)) > 1
         }
         return replace(self, **taken) if taken else self
 

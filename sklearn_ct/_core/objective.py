@@ -134,6 +134,17 @@ class Objective(NamedTuple):
     slope: Tensor  # as the logits
 
 
+def weights_of(
+    label: Tensor,  # (n,)
+    sample_weight: Tensor | None,  # (n,)
+    like: Tensor,
+) -> Tensor:  # (n, 1)
+    """Weights of the losses of the rows of a mini-batch, which make a mean of them."""
+    if sample_weight is None:
+        return like.new_full((len(label), 1), 1 / len(label))
+    return (sample_weight / sample_weight.sum()).unsqueeze(1)
+
+
 def objective(
     logits: Tensor,  # (n + r, K)
     label: Tensor,  # (n,)
@@ -174,10 +185,7 @@ def objective(
     actionable explanations", arXiv:2601.16205.
     """
     n = len(label)
-    if sample_weight is None:
-        weight = logits.new_full((n, 1), 1 / n)
-    else:
-        weight = (sample_weight / sample_weight.sum()).unsqueeze(1)
+    weight = weights_of(label, sample_weight, like=logits)
     expected = logits.new_zeros(n, logits.shape[1])
     expected.scatter_(1, label.unsqueeze(1), 1.0)
     weights, labels = [weight], [expected]

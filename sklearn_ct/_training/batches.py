@@ -45,9 +45,10 @@ class Epoch(Batches):
             self.net.run_.bank, chunks = bank, bank.chunks(len(self))
         order = torch.randperm(len(self.X), generator=self.net.draw_).to(self.X.device)
         rows = order.split(self.sizes)
-        labels = self.y[order].split(self.sizes)
+        labels = self.y.index_select(0, order).split(self.sizes)
         weights = [None] * len(self)
         if self.sample_weight is not None:
-            weights = self.sample_weight[order].split(self.sizes)
+            weights = self.sample_weight.index_select(0, order).split(self.sizes)
         for part, *rest in zip(rows, labels, weights, chunks, strict=True):
-            yield self.X[part], tuple(rest)
+            # Twice as fast as indexing, which asks what kind of index it is given.
+            yield self.X.index_select(0, part), tuple(rest)

@@ -9,12 +9,11 @@ import torch
 from skorch import NeuralNetClassifier
 from skorch.dataset import Dataset
 from skorch.helper import predefined_split
-from torch.optim.swa_utils import AveragedModel
 
-from sklearn_ct._core.averaging import running_mean
-from sklearn_ct._core.backprop import Ask, logits_and_back, signed_step
+from sklearn_ct._core.averaging import RunningMean
 from sklearn_ct._core.bank import Searches, generate, swap_frozen
-from sklearn_ct._core.objective import Bank, objective
+from sklearn_ct._core.objective import Bank, objective, weights_of
+from sklearn_ct._core.step import Attack, Passes, passes_of
 from sklearn_ct._core.torch_state import threads
 from sklearn_ct._training.batches import Batches, Epoch
 from sklearn_ct.losses import Terms, Weights
@@ -49,13 +48,12 @@ class Run:
         attacked.
     logits : list of Tensor of shape (r, K)
         Of the counterfactuals of each mini-batch of the epoch.
-    ask : Ask or None
-        The network, for the epoch.
+    passes : Passes or None
+        Those of the network, for the epoch.
     reach : Tensor of shape (d,) or None
         Standard deviation of each column, which a nascent step is measured in.
-    mean : list of AveragedModel
-        The one that follows the weights, or none; in a list, since skorch takes a
-        module among attributes for one of its own.
+    mean : RunningMean or None
+        What follows the weights.
     """
 
     epochs: int = 0
@@ -65,9 +63,9 @@ class Run:
     bank: Bank | None = None
     own: list[torch.Tensor] = field(default_factory=list)
     logits: list[torch.Tensor] = field(default_factory=list)
-    ask: Ask | None = None
+    passes: Passes | None = None
     reach: torch.Tensor | None = None
-    mean: list[AveragedModel] = field(default_factory=list)
+    mean: RunningMean | None = None
 
 
 class CounterfactualNet(NeuralNetClassifier):
@@ -220,9 +218,9 @@ class CounterfactualNet(NeuralNetClassifier):
         step = super().train_step(batch, **fit_params)
         run = self.run_
         if self.searching and self.averaging and run.epochs > 1:
-            if not run.mean:
-                run.mean.append(running_mean(self.network, self.averaging))
-            run.mean[0].update_parameters(self.network)
+            if run.mean is None:
+                run.mean = RunningMean(self.network, self.averaging)
+            run.mean.update()
         return step
 
     def infer(self, x, **fit_params):
@@ -234,7 +232,7 @@ class CounterfactualNet(NeuralNetClassifier):
     @property
     def averaged(self):
         """The network with the mean of the weights, where they are averaged."""
-        return self.run_.mean[0].module if self.run_.mean else self.network
+        return self.run_.mean.module if self.run_.mean else self.network
 
     def on_train_end(self, net, X=None, y=None, **kwargs):
         """Take over the mean of the weights; callbacks may know better ones."""
@@ -245,18 +243,18 @@ class CounterfactualNet(NeuralNetClassifier):
     def train_step_single(self, batch, **fit_params):
         """One pass over the batch and its counterfactuals, and the gradient."""
         X, (y, sample_weight, chunk) = batch
-        others = []
         adv = self.weights.adv if self.searching and self.signed else 0.0
-        if adv:
-            others.append(self._attack(X, y))
-        if chunk is not None:
-            others.append(chunk.rows)
-        logits = self._logits(X, others)
-        found = logits.detach()
+        if not self.module_.training:
+            self._set_training(True)
+        found, to_weights = self._passes(
+            X,
+            self._attack(X, y, sample_weight) if adv else None,
+            None if chunk is None else chunk.rows,
+        )
         loss, clf, attacked, slope = objective(found, y, sample_weight, chunk, adv)
         searched = found[(2 if adv else 1) * len(X) :]
         if math.isfinite(loss.item()):
-            logits.backward(slope)
+            to_weights(slope)
             self.run_.own += clf, attacked
             self.run_.logits.append(searched)
         else:
@@ -297,23 +295,18 @@ class CounterfactualNet(NeuralNetClassifier):
         """Weights of the terms that the searches of an epoch enter."""
         return self.weights._replace(adv=0.0) if self.signed else self.weights
 
-    def _logits(self, X, others):
-        """Logits of a mini-batch and of the counterfactuals that go with it."""
-        if not self.module_.training:
-            self._set_training(True)
-        if not self.run_.ask.has_modes:
-            return self.module_(torch.cat([X, *others]))
-        logits = [self.module_(X)]
-        if others:
-            # What a network notes of its batches is to be that of real rows.
-            self.module_.eval()
-            logits.append(self.module_(torch.cat(others)))
-        return torch.cat(logits)
+    @property
+    def _passes(self):
+        """Those of the epoch, made with the hooks that callbacks have set by now."""
+        if self.run_.passes is None:
+            self.run_.passes = passes_of(self.module_, self.network)
+        return self.run_.passes
 
-    def _attack(self, X, y):
-        if self.run_.ask.has_modes:
-            self.module_.eval()
-        nascent = signed_step(self.run_.ask, X, y, self.epsilon * self.run_.reach)
+    def _attack(self, X, y, sample_weight):
+        weight = weights_of(y, sample_weight, like=X)
+        return Attack(y, weight, self.epsilon * self.run_.reach, self._swap)
+
+    def _swap(self, nascent, X):
         return swap_frozen(
             nascent, X, self.constraints, self.swap_immutable, self.draw_
         )
@@ -322,8 +315,7 @@ class CounterfactualNet(NeuralNetClassifier):
         """Start the epoch's record."""
         super().on_epoch_begin(net, dataset_train, dataset_valid, **kwargs)
         run = self.run_
-        run.bank, run.own, run.logits = None, [], []
-        run.ask = logits_and_back(self.network)
+        run.bank, run.own, run.logits, run.passes = None, [], [], None
 
     def on_epoch_end(self, net, dataset_train=None, dataset_valid=None, **kwargs):
         """Record the mean of each term."""

@@ -7,17 +7,17 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax
 from torch import nn
 
-from sklearn_ct._core.averaging import refit_intercepts, running_mean
+from sklearn_ct._core.averaging import RunningMean, refit_intercepts
 
 
 def test_the_mean_follows_the_weights():
     layer = nn.Linear(1, 1)
-    mean = running_mean(layer, 0.9)
+    mean = RunningMean(layer, 0.9)
     expected = None
     for t in range(200):
         with torch.no_grad():
             layer.weight.fill_(float(t))
-        mean.update_parameters(layer)
+        mean.update()
         kept = min(0.9, (1 + t) / (10 + t))
         expected = t if expected is None else kept * expected + (1 - kept) * t
     assert mean.module.weight.item() == pytest.approx(expected, rel=1e-5)

@@ -7,11 +7,10 @@ from torch import nn
 from sklearn_ct._core import walk as _walk
 from sklearn_ct._core.backprop import (
     SLOPES,
+    Stack,
     _Graph,
-    _Stack,
     cross_entropy_slope,
     logits_and_back,
-    signed_step,
     softmax,
 )
 from sklearn_ct._core.constraints import Constraints
@@ -49,7 +48,7 @@ def test_every_activation_of_the_classifier_is_written_out():
 def test_activations_against_autograd(activation):
     module, x = network(activation), rows()
     ask = logits_and_back(module)
-    assert isinstance(ask, _Stack)
+    assert isinstance(ask, Stack)
     v = rows(len(x), 3)
     logits, back = ask(x)
     expected = by_autograd(module, x, v)
@@ -102,9 +101,9 @@ def with_hook(kind):
 @pytest.mark.parametrize(
     ("module", "kind"),
     [
-        (network(sizes=()), _Stack),
+        (network(sizes=()), Stack),
         (nn.Sequential(nn.Sequential(nn.Linear(4, 5), nn.Tanh()), nn.Linear(5, 3)), 0),
-        (nn.Linear(4, 3), _Stack),
+        (nn.Linear(4, 3), Stack),
         (nn.Sequential(nn.Linear(4, 5), nn.Dropout(0.5), nn.Linear(5, 3)), _Graph),
         (nn.Sequential(nn.Linear(4, 1), TwoLogits()), _Graph),
         (nn.Sequential(nn.Linear(4, 3), nn.Sigmoid(), LogProbability()), _Graph),
@@ -119,7 +118,7 @@ def with_hook(kind):
 def test_what_is_taken_apart(module, kind):
     module = module.double().eval()
     ask = logits_and_back(module)
-    assert isinstance(ask, kind or _Stack)
+    assert isinstance(ask, kind or Stack)
     x = rows()
     logits, back = ask(x)
     v = rows(*logits.shape)
@@ -131,7 +130,7 @@ def test_what_is_taken_apart(module, kind):
 def test_frozen_weights_and_a_mode_without_gradients():
     module, x = network().requires_grad_(False), rows()
     with torch.no_grad():
-        for ask in (_Stack(list(module)), _Graph(module)):
+        for ask in (Stack(list(module)), _Graph(module)):
             logits, back = ask(x)
             v = torch.ones_like(logits)
             with torch.enable_grad():
@@ -183,24 +182,3 @@ def test_softmax_and_the_slope_of_the_cross_entropy(n):
     found = softmax(logits.detach())
     torch.testing.assert_close(found, logits.detach().softmax(1))
     torch.testing.assert_close(cross_entropy_slope(found, label), expected)
-
-
-@pytest.mark.parametrize("module", [network(), Doubled(nn.Linear(4, 3)).double()])
-def test_a_signed_step_raises_the_loss(module):
-    x = rows()
-    label = torch.arange(20) % 3
-
-    def loss(rows):
-        return nn.functional.cross_entropy(module(rows), label, reduction="none")
-
-    expected = torch.empty_like(x)
-    for i in range(20):
-        row = x[i].clone().requires_grad_()
-        value = -module(row[None]).log_softmax(1)[0, label[i]]
-        value.backward()
-        expected[i] = x[i] + 0.1 * row.grad.sign()
-    ask = logits_and_back(module)
-    found = signed_step(ask, x, label, 0.1)
-    torch.testing.assert_close(found, expected)
-    assert (loss(signed_step(ask, x, label, 1e-4)) > loss(x)).all()
-    assert not found.requires_grad

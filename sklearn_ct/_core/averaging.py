@@ -115,8 +115,10 @@ def refit_intercepts(
                 break
             curve = torch.diag(mean) - (p * share).T @ p
             curve = curve[known][:, known]
-            # Intercepts are told apart only up to a common number.
-            shift[known] -= torch.linalg.pinv(curve, hermitian=True) @ gap
+            step = torch.linalg.pinv(curve, hermitian=True) @ gap
+            # Intercepts are told apart only up to a common number: it would be that of
+            # rounding errors, over a curvature that is one itself.
+            shift[known] -= step - step.mean() if bool(known.all()) else step
         if bool(shift.isfinite().all()):
             last.bias.add_(shift.to(last.bias))
     for part, mode in modes:

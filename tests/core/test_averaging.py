@@ -51,6 +51,18 @@ def test_mean_probabilities_are_the_rates(rows, weighted):
         assert torch.equal(before, now)
 
 
+def test_what_no_row_tells_stays(rows):
+    module, x, label = rows
+    before = module[2].bias.detach().clone()
+    # So sure that the common number has a curvature of nothing but rounding errors.
+    with torch.no_grad():
+        module[2].weight.mul_(30)
+    refit_intercepts(module, x, label)
+    change = module[2].bias.detach() - before
+    assert change.abs().max() > 0.1
+    assert change.mean().abs() < 1e-6
+
+
 def test_it_is_the_maximum_of_the_likelihood(rows):
     module, x, label = rows
     logits = module(x).detach().double().numpy()

@@ -1,17 +1,42 @@
-"""What several benchmarks share: where a result comes from, and partial results."""
+"""What several benchmarks share: their options, where a result comes from, times."""
 
+import argparse
 import contextlib
 import json
 import os
 import platform
 import subprocess
+import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import numpy as np
+
 ROOT = Path(__file__).parents[1]
 CACHE = ROOT / "benchmarks" / ".cache"
+CONVENTIONAL = {"lambda_div": 0.0, "lambda_adv": 0.0}
 PACKAGES = ("torch", "numpy", "pandas", "scikit-learn", "skorch")
 PACKAGES += ("adversarial-robustness-toolbox",)
+
+
+def options(doc, **more):
+    """Read the command line: ``--quick``, and a parameter of ``add_argument`` each."""
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="little, to see it run")
+    for name, how in more.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", **how)
+    return parser.parse_args()
+
+
+def clock():
+    """Wall and CPU seconds, (2,)."""
+    return np.array([time.perf_counter(), time.process_time()])
+
+
+def timed(call, *args, **kwargs):
+    """Give the result of a call, and its wall and CPU seconds."""
+    begin = clock()
+    return call(*args, **kwargs), clock() - begin
 
 
 def to_markdown(frame):

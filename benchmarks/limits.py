@@ -9,7 +9,6 @@ which takes long. Trained are the defaults of the class with and without the adv
 loss, the conventional twin, and the same network by adversarial training alone.
 """
 
-import argparse
 import os
 import time
 from functools import partial
@@ -18,11 +17,11 @@ import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
-from benchmarks._common import CACHE, machine
+from benchmarks._common import CACHE, CONVENTIONAL, machine, options
 from benchmarks.paper import published
 from benchmarks.paper.compare import Results, mean
 from benchmarks.paper.data import REAL, TABULAR
-from benchmarks.paper.settings import CONVENTIONAL, Unit
+from benchmarks.paper.settings import Unit
 from benchmarks.paper.tables import count, points_lost, variants
 from benchmarks.paper.units import compute_unit, run_all, train_classifier
 from benchmarks.report import publish
@@ -110,23 +109,20 @@ def tables(results):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", nargs="+", choices=REAL, default=TABULAR)
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--n-jobs", type=int, default=2)
-    parser.add_argument(
-        "--quick", action="store_true", help="one set, few rounds, to see that all runs"
+    asked = options(
+        __doc__,
+        data={"nargs": "+", "choices": REAL, "default": TABULAR},
+        seeds={"type": int, "default": 3},
+        n_jobs={"type": int, "default": 2},
     )
-    arguments = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    quick, where = arguments.quick, machine()
-    names, seeds, rounds = arguments.data, arguments.seeds, 100
-    if quick:
-        names, seeds, rounds = names[-1:], 1, 5
-    units = make_units(names, seeds, rounds)
-    results = Results(run_all(units, CACHE / "limits", arguments.n_jobs, compute))
-    told = {"data sets": len(names), "seeds": seeds, "bootstrap rounds": rounds}
-    publish("limits", "limits", tables(results), quick=quick, **told, **where)
+    where, told = machine(), {"seeds": asked.seeds, "bootstrap rounds": 100}
+    if asked.quick:
+        asked.data, told = TABULAR[-1:], {"seeds": 1, "bootstrap rounds": 5}
+    units = make_units(asked.data, *told.values())
+    results = Results(run_all(units, CACHE / "limits", asked.n_jobs, compute))
+    told = {"data sets": len(asked.data), **told, **where}
+    publish("limits", "limits", tables(results), quick=asked.quick, **told)
 
 
 if __name__ == "__main__":

@@ -5,9 +5,7 @@ One command measures what ``docs/benchmarks/recourse.md`` shows::
     SKLEARN_CT_DATA=... python -m benchmarks.recourse
 """
 
-import argparse
-import itertools
-import time
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -17,7 +15,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
 
-from benchmarks._common import machine
+from benchmarks._common import CONVENTIONAL, machine, options, timed
 from benchmarks.report import publish
 from sklearn_ct import CounterfactualTrainedClassifier
 from sklearn_ct.datasets import (
@@ -26,112 +24,83 @@ from sklearn_ct.datasets import (
     fetch_german_credit,
     fetch_gmsc,
 )
-from sklearn_ct.metrics import relative_implausibility
+from sklearn_ct.metrics import constraint_violations, relative_implausibility
 
 SEED = 1
-
-
-def adult():
-    bunch = fetch_adult()
-    rules = {"age": "none", "sex": "none", "race": "none", "education": "increase"}
-    return bunch.data, bunch.target, rules, ">50K"
-
-
-def gmsc():
-    bunch = fetch_gmsc(balanced=True, random_state=SEED)
-    return bunch.data, bunch.target, {"age": "none"}, 0
-
-
-def german():
-    bunch = fetch_german_credit()
-    rules = {"age": "none", "personal_status": "none", "foreign_worker": "none"}
-    return bunch.data, bunch.target, rules, "good"
-
-
-def credit_default():
-    bunch = fetch_credit_default(balanced=True, random_state=SEED)
-    return bunch.data, bunch.target, {"AGE": "none", "SEX": "none"}, 0
-
-
-DATA = {
-    "Adult": adult,
-    "GMSC": gmsc,
-    "German credit": german,
-    "Credit default": credit_default,
+BALANCED = {"balanced": True, "random_state": SEED}
+FIXED = {
+    "Adult": ["age", "sex", "race"],
+    "GMSC": ["age"],
+    "German credit": ["age", "personal_status", "foreign_worker"],
+    "Credit default": ["AGE", "SEX"],
 }
+RULES = {name: dict.fromkeys(fixed, "none") for name, fixed in FIXED.items()}
+RULES["Adult"]["education"] = "increase"
+# What loads a table, and the class that people want.
+DATA = {
+    "Adult": (fetch_adult, {}, ">50K"),
+    "GMSC": (fetch_gmsc, BALANCED, 0),
+    "German credit": (fetch_german_credit, {}, "good"),
+    "Credit default": (fetch_credit_default, BALANCED, 0),
+}
+LEVELS, CHANGES = 20, 3  # of the enumeration
 
 
 def broken_rules(train, before, after, rules):
-    """Count cells that break a rule, by plain comparison with the training table."""
-    count = 0
-    if list(after.columns) != list(before.columns) or len(after) != len(before):
-        return after.size
-    for name in before:
-        old, new, seen = before[name], after[name], train[name]
-        changed = old.to_numpy() != new.to_numpy()
-        word = rules.get(name, "both")
-        if old.dtype != new.dtype:
-            count += len(new)
-        if word == "none":
-            count += int(changed.sum())
-        if isinstance(seen.dtype, pd.CategoricalDtype):
-            count += int((~new.isin(seen.unique()) & changed).sum())
-            old, new = old.cat.codes, new.cat.codes
-        else:
-            outside = (new < seen.min()) | (new > seen.max())
-            count += int((outside & changed).sum())
-            if (seen == seen.round()).all():
-                count += int((new != new.round()).sum())
-        if word == "increase":
-            count += int((new.to_numpy() < old.to_numpy()).sum())
-        if word == "decrease":
-            count += int((new.to_numpy() > old.to_numpy()).sum())
-    return count
+    """Count cells that break a rule, the ranges of the training table or its types."""
+    words = train.select_dtypes("category")
+    numbers = train.drop(columns=words.columns)
+    counts = constraint_violations(
+        before,
+        after,
+        mutability=rules,
+        domain={name: (cells.min(), cells.max()) for name, cells in numbers.items()},
+        categories={name: cells.unique() for name, cells in words.items()},
+        integers=[n for n, cells in numbers.items() if (cells == cells.round()).all()],
+        changed_only=True,
+    )
+    return int(counts.to_numpy().sum() + (before.dtypes != after.dtypes).sum())
 
 
-def cheapest(clf, X, target, train, rules, levels=20, changes=3):
+def levels_of(column):
+    """Values that an enumeration tries, a Series: categories, or quantiles."""
+    values = column.drop_duplicates()
+    if not isinstance(column.dtype, pd.CategoricalDtype) and len(values) > LEVELS:
+        shares = np.linspace(0, 1, LEVELS)
+        values = column.quantile(shares, interpolation="nearest").drop_duplicates()
+    return values.astype(column.dtype).reset_index(drop=True)
+
+
+def cheapest(clf, X, target, train, rules):
     """Cost of the cheapest valid row with few changes, for each row, by enumeration."""
-    module = clf.net_.module_
-    best = np.full(len(X), np.inf)
-    home = clf.encode(X)
-    edits = []  # for each feature: (values, codes of the feature's columns)
-    free = [name for name in X if rules.get(name, "both") != "none"]
-    for name in free:
-        values = train[name].drop_duplicates()
-        if not isinstance(values.dtype, pd.CategoricalDtype) and len(values) > levels:
-            shares = np.linspace(0, 1, levels)
-            values = train[name].quantile(shares, interpolation="nearest").unique()
-        edits.append(pd.Series(values, dtype=train[name].dtype).reset_index(drop=True))
-    for i in range(len(X)):
-        row = X.iloc[[i]]
-        moves = []
-        for name, values in zip(free, edits, strict=True):
-            if rules.get(name) == "increase":
-                codes = values.cat.codes
-                values = values[codes >= row[name].cat.codes.iloc[0]]
-            table = row.loc[row.index.repeat(len(values))].reset_index(drop=True)
-            table[name] = values.to_numpy()
-            if isinstance(row[name].dtype, pd.CategoricalDtype):
-                table[name] = table[name].astype(row[name].dtype)
-            delta = clf.encode(table) - home[i]
-            cost = np.abs(delta).sum(axis=1)
-            moves.append((delta[cost > 0], cost[cost > 0]))
-        for k in range(1, changes + 1):
-            for chosen in itertools.combinations(moves, k):
-                delta, cost = chosen[0]
-                for more, price in chosen[1:]:
-                    delta = (delta[:, None] + more[None]).reshape(-1, home.shape[1])
-                    cost = (cost[:, None] + price[None]).ravel()
-                    cheap = cost < best[i]
-                    delta, cost = delta[cheap], cost[cheap]
-                cheap = np.flatnonzero(cost < best[i])
-                if not len(cheap):
-                    continue
-                rows = torch.as_tensor(home[i] + delta[cheap], dtype=torch.float32)
+    levels = {n: levels_of(train[n]) for n in X if rules.get(n) != "none"}
+    return np.array(
+        [cheapest_of(clf, X.iloc[[i]], target, levels, rules) for i in range(len(X))]
+    )
+
+
+def cheapest_of(clf, row, target, levels, rules):
+    """Cost of the cheapest valid row near one; infinite where there is none."""
+    home, best, moves = clf.encode(row)[0], np.inf, []
+    for name, values in levels.items():
+        if rules.get(name) == "increase":
+            values = values[values.cat.codes >= row[name].cat.codes.iloc[0]]
+        table = row.loc[row.index.repeat(len(values))].reset_index(drop=True)
+        delta = clf.encode(table.assign(**{name: values.array})) - home
+        cost = np.abs(delta).sum(axis=1)
+        moves.append((delta[cost > 0], cost[cost > 0]))
+    for k in range(1, CHANGES + 1):
+        for (delta, cost), *others in combinations(moves, k):
+            for more, price in others:
+                delta = (delta[:, None] + more[None]).reshape(-1, len(home))
+                cost = (cost[:, None] + price[None]).ravel()
+                delta, cost = delta[cost < best], cost[cost < best]
+            delta, cost = delta[cost < best], cost[cost < best]
+            if len(cost):
+                rows = torch.as_tensor(home + delta, dtype=torch.float32)
                 with torch.no_grad():
-                    hit = (module(rows).argmax(1) == target).numpy()
-                if hit.any():
-                    best[i] = cost[cheap[hit]].min()
+                    hit = (clf.net_.module_(rows).argmax(1) == target).numpy()
+                best = cost[hit].min(initial=best)
     return best
 
 
@@ -145,12 +114,6 @@ def log_losses(clf, X, y):
     return [log_loss(y, p, labels=clf.classes_) for p in (own, calibrated)]
 
 
-def timed(clf, X, target, **options):
-    start = time.perf_counter()
-    result = clf.explain(X, target, **options)
-    return result, time.perf_counter() - start
-
-
 def same_alone(clf, rows, favourable, result):
     """Whether rows have the same answers in other batches and processes."""
     part = clf.explain(rows[37:50], favourable).counterfactuals
@@ -160,11 +123,16 @@ def same_alone(clf, rows, favourable, result):
     )
 
 
-def measure(name, model, settings, *, n_many=10_000, n_optimum=100, max_epochs=30):
+def measure(name, model, settings, *, n_many, n_optimum, max_epochs):
     """Line of a data set and a model."""
-    X, y, rules, favourable = DATA[name]()
+    (fetch, how, favourable), rules = DATA[name], RULES[name]
+    bunch = fetch(**how)
     X, X_test, y, y_test = train_test_split(
-        X, y, test_size=0.25, stratify=y, random_state=SEED
+        bunch.data,
+        bunch.target,
+        test_size=0.25,
+        stratify=bunch.target,
+        random_state=SEED,
     )
     clf = CounterfactualTrainedClassifier(
         hidden_layer_sizes=(64, 64),
@@ -175,16 +143,20 @@ def measure(name, model, settings, *, n_many=10_000, n_optimum=100, max_epochs=3
     ).fit(X, y)
     every = X_test[clf.predict(X_test) != favourable]
     rejected = every[:1000]
-    clf.explain(rejected[:10], favourable)
-    result, seconds = timed(clf, rejected, favourable)
-    told = result.evaluate()
     many = pd.concat([every] * (n_many // len(every) + 1))[:n_many]
-    seconds_many = timed(clf, many, favourable)[1]
-    timed(clf, rejected[:100], favourable, n_jobs=2)  # starts the processes
-    seconds_two = timed(clf, many, favourable, n_jobs=2)[1]
-    three = clf.explain(rejected[:200], favourable, n_counterfactuals=3, noise=0.1)
-    several = three.evaluate()
-    ones = [timed(clf, rejected[i : i + 1], favourable)[1] for i in range(20)]
+
+    def explain(rows, **options):
+        result, (seconds, _) = timed(clf.explain, rows, favourable, **options)
+        return result, seconds
+
+    explain(rejected[:10])
+    result, seconds = explain(rejected)
+    seconds_many = explain(many)[1]
+    explain(rejected[:100], n_jobs=2)  # starts the processes
+    seconds_two = explain(many, n_jobs=2)[1]
+    several, _ = explain(rejected[:200], n_counterfactuals=3, noise=0.1)
+    told, several = result.evaluate(), several.evaluate()
+    ones = [explain(rejected[i : i + 1])[1] for i in range(20)]
     real = clf.encode(X_test)[np.asarray(y_test == favourable)]
     halves = np.array_split(real, 2)
     own_loss, calibrated_loss = log_losses(clf, X_test, y_test)
@@ -226,18 +198,14 @@ def measure(name, model, settings, *, n_many=10_000, n_optimum=100, max_epochs=3
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--quick", action="store_true", help="short training, to see that all runs"
-    )
-    quick, where = parser.parse_args().quick, machine()
+    quick, where = options(__doc__).quick, machine()
     torch.set_num_threads(1)
-    few = {"n_many": 500, "n_optimum": 2, "max_epochs": 15} if quick else {}
-    models = {"CT": {}, "twin": {"lambda_div": 0.0, "lambda_adv": 0.0}}
+    few = {"n_many": 500, "n_optimum": 2, "max_epochs": 15}
+    whole = {"n_many": 10_000, "n_optimum": 100, "max_epochs": 30}
     lines = [
-        measure(name, model, settings, **few)
+        measure(name, model, settings, **(few if quick else whole))
         for name in DATA
-        for model, settings in models.items()
+        for model, settings in {"CT": {}, "twin": CONVENTIONAL}.items()
     ]
     publish("recourse", "recourse", {"answers": lines}, quick=quick, **where)
 

@@ -11,10 +11,9 @@ the defaults of the class. A run that was stopped goes on where it was as long a
 code has changed.
 """
 
-import argparse
 import os
 
-from benchmarks._common import CACHE, machine
+from benchmarks._common import CACHE, machine, options
 from benchmarks.paper.compare import Results
 from benchmarks.paper.data import DATA
 from benchmarks.paper.settings import CONFIGS, make_units
@@ -22,38 +21,28 @@ from benchmarks.paper.tables import all_figures, all_tables
 from benchmarks.paper.units import run_all
 from benchmarks.report import publish
 
-QUICK = ("Moon", "CH")
-
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", nargs="+", choices=DATA, default=None)
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--config", nargs="+", choices=CONFIGS, default=CONFIGS)
-    parser.add_argument(
-        "--quick", action="store_true", help="few rounds and sets, to see that all runs"
+    asked = options(
+        __doc__,
+        data={"nargs": "+", "choices": DATA, "default": list(DATA)},
+        config={"nargs": "+", "choices": CONFIGS, "default": CONFIGS},
+        seeds={"type": int, "default": 3},
+        n_jobs={"type": int, "default": 2},
     )
-    parser.add_argument("--n-jobs", type=int, default=2)
-    arguments = parser.parse_args()
     # Small networks are fastest on one thread; the processes inherit this.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    quick, where = arguments.quick, machine()
-    configs = [c for c in arguments.config if not quick or c in CONFIGS[:3]]
-    names = arguments.data or (QUICK if quick else list(DATA))
-    seeds, rounds = (1, 5) if quick else (arguments.seeds, 100)
-    units = make_units(configs, names, seeds, rounds)
-    results = Results(run_all(units, CACHE / "paper", arguments.n_jobs))
-    told = {"data sets": len(names), "seeds": seeds, "bootstrap rounds": rounds}
+    where, told = machine(), {"seeds": asked.seeds, "bootstrap rounds": 100}
+    if asked.quick:
+        asked.data, asked.config = ("Moon", "CH"), CONFIGS[:3]
+        told = {"seeds": 1, "bootstrap rounds": 5}
+    units = make_units(asked.config, asked.data, *told.values())
+    results = Results(run_all(units, CACHE / "paper", asked.n_jobs))
+    told = {"data sets": len(asked.data), **told}
     told["CPU minutes"] = sum(one["cpu"] for one in results.results.values()) / 60
+    tables, figures = all_tables(results), all_figures(results)
     told |= where
-    publish(
-        "paper",
-        "paper",
-        all_tables(results),
-        figures=all_figures(results),
-        quick=quick,
-        **told,
-    )
+    publish("paper", "paper", tables, figures=figures, quick=asked.quick, **told)
 
 
 if __name__ == "__main__":

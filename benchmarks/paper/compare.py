@@ -128,18 +128,16 @@ class Results:
         lists = [result[key] for result in self.all(config, variant, name)]
         return np.mean(lists, axis=0)
 
-    def rounds(self, config, variant, name, case, measure):
-        """Take an array of rounds by settings from each seed."""
-        return [
-            np.array(result[case][measure], dtype=float)
-            for result in self.all(config, variant, name)
-        ]
-
     def compare(self, config, name, case, measure, variant="CT"):
         """Compare a variant with the conventional twin of the same seeds."""
         key = (config, name, case, measure, variant)
         if key not in self._compared:
-            ct = self.rounds(config, variant, name, case, measure)
-            twin = self.rounds(config, "BL", name, case, measure)
+            ct, twin = (
+                [
+                    np.array(result[case][measure], dtype=float)
+                    for result in self.all(config, which, name)
+                ]
+                for which in (variant, "BL")
+            )
             self._compared[key] = compare(ct, twin[: len(ct)])
         return self._compared[key]

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 
 from sklearn.model_selection import train_test_split
 
@@ -65,28 +64,18 @@ class DataSet:
         return dict.fromkeys(self.protected, "none")
 
 
-def _fetched(fetch, seed):
-    return fetch(return_X_y=True)
-
-
-def _balanced(fetch, seed):
-    return fetch(return_X_y=True, balanced=True, random_state=seed)
-
-
-def _generated(make, seed):
-    return make(random_state=seed)
-
-
-def _pixels(seed):
-    return fetch_mnist(return_X_y=True, as_frame=False)
-
-
 def _synthetic(make, tau, reg):
-    load = partial(_generated, make)
+    def load(seed):
+        return make(random_state=seed)
+
     return DataSet(load, 3600, 600, 30, [0], tau, reg, n_ce=1000, rows=250)
 
 
-def _tabular(load, n_train, n_test, protected, tau, reg):
+def _tabular(fetch, n_train, n_test, protected, tau, reg, balanced=False):
+    def load(seed):
+        drawn = {"balanced": True, "random_state": seed} if balanced else {}
+        return fetch(return_X_y=True, **drawn)
+
     sizes = {"n_ce": 5000, "rows": 100, "candidates": 500, "scaling": "standard"}
     return DataSet(load, n_train, n_test, 1000, [protected], tau, reg, **sizes)
 
@@ -96,16 +85,12 @@ DATA = {
     "Circ": _synthetic(make_circles, 0.5, 0.5),
     "Moon": _synthetic(make_moons, 0.9, 0.25),
     "OL": _synthetic(make_overlapping, 0.5, 0.25),
-    "Adult": _tabular(partial(_fetched, fetch_adult), 26049, 5010, "age", 0.75, 0.25),
-    "CH": _tabular(
-        partial(_fetched, fetch_california_housing), 16504, 3101, "HouseAge", 0.5, 0.25
-    ),
-    "Cred": _tabular(
-        partial(_balanced, fetch_credit_default), 10617, 1923, "AGE", 0.5, 0.25
-    ),
-    "GMSC": _tabular(partial(_balanced, fetch_gmsc), 13371, 2474, "age", 0.5, 0.5),
+    "Adult": _tabular(fetch_adult, 26049, 5010, "age", 0.75, 0.25),
+    "CH": _tabular(fetch_california_housing, 16504, 3101, "HouseAge", 0.5, 0.25),
+    "Cred": _tabular(fetch_credit_default, 10617, 1923, "AGE", 0.5, 0.25, True),
+    "GMSC": _tabular(fetch_gmsc, 13371, 2474, "age", 0.5, 0.5, True),
     "MNIST": DataSet(
-        _pixels,
+        lambda seed: fetch_mnist(return_X_y=True, as_frame=False),
         n_train=11000,
         n_test=2000,
         batch_size=1000,

@@ -5,17 +5,15 @@ once for each target and energy weight, and the rounds resample the results: wha
 walking the rows of every round anew would give, at a fraction of the cost.
 """
 
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
-from scipy.spatial.distance import cdist, pdist
+from scipy.spatial.distance import pdist
+from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.utils import check_random_state
 
 from sklearn_ct.generators import ECCCo
-from sklearn_ct.metrics import (
-    implausibility_distance,
-    robust_accuracy_curve,
-)
+from sklearn_ct.metrics import implausibility_distance, robust_accuracy_curve
 
 ENERGIES = (0.1, 0.5, 1.0, 5.0, 10.0)
 STEPS = 50
@@ -149,10 +147,7 @@ def resampled_mmd(X, real, weights, length_scale):
     of a row and its own copy, which say nothing, are left out; NaN where fewer than two
     different rows are left.
     """
-
-    def kernel(A, B):
-        return np.exp(-cdist(A, B, "sqeuclidean") / (2 * length_scale**2))
-
+    kernel = partial(rbf_kernel, gamma=1 / (2 * length_scale**2))
     total, square = weights.sum(axis=1), (weights**2).sum(axis=1)
     pairs = total**2 - square
     within = ((weights @ kernel(X, X)) * weights).sum(axis=1) - square
@@ -167,9 +162,5 @@ def resampled_mmd(X, real, weights, length_scale):
 
 def measure_attacks(clf, X, y):
     """Accuracy under FGSM and PGD for each of `EPSILONS`."""
-    return {
-        attack: robust_accuracy_curve(clf, X, y, epsilons=EPSILONS, attack=attack)[
-            0
-        ].tolist()
-        for attack in ("fgsm", "pgd")
-    }
+    curve = partial(robust_accuracy_curve, clf, X, y, epsilons=EPSILONS)
+    return {attack: curve(attack=attack)[0].tolist() for attack in ("fgsm", "pgd")}

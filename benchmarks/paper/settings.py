@@ -3,11 +3,11 @@
 from dataclasses import dataclass, field
 from itertools import product
 
+from benchmarks._common import CONVENTIONAL
 from benchmarks.paper.data import DATA, TABULAR
 from sklearn_ct.generators import GENERATORS, ECCCo
 
 CONFIGS = ("paper", "defaults", "ablation", "generators", "grids")
-WORDS = {"paper": "paper's settings", "defaults": "defaults of the class"}
 CHEAP = ("Moon", "Circ", "CH")  # for generators and grids
 
 
@@ -51,17 +51,14 @@ def paper_generator(max_iter=30):
     )
 
 
-CONVENTIONAL = {"lambda_div": 0.0, "lambda_adv": 0.0}
 ABLATION = {
     "AR": {"lambda_div": 0.0, "lambda_reg": 0.0},
     "CD": {"lambda_adv": 0.0},
 }
 BACKBONES = {
-    name: {
-        "generator": GENERATORS[name](nascent="last", max_move=None, epoch_steps=None)
-    }
-    for name in ("generic", "revise")
-    if name in GENERATORS
+    name: {"generator": make(nascent="last", max_move=None, epoch_steps=None)}
+    for name, make in GENERATORS.items()
+    if make is not ECCCo
 }
 GRIDS = {
     "tau": (0.5, 0.75, 0.9, 0.95),

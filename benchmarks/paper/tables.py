@@ -1,6 +1,7 @@
 """Tables and figures of our results beside the paper's."""
 
 import numpy as np
+import pandas as pd
 
 from benchmarks.paper import published
 from benchmarks.paper.compare import mean
@@ -176,9 +177,12 @@ def grid(results, parameter):
 def summary(results):
     """Figures over all data sets: the paper's, and those of both configurations."""
     configs = [c for c in ("paper", "defaults") if results.names(c)]
-    columns = {"paper": published_summary(results.names(configs[0]))}
+    told = {n: published_figures(n) for n in results.names(configs[0])}
+    columns = {"paper": summed_up(pd.DataFrame.from_dict(told, orient="index"))}
     titles = {"paper": "paper's settings", "defaults": "defaults of the class"}
-    columns |= {titles[c]: summary_of(results, c) for c in configs}
+    for config in configs:
+        own = {n: figures_of(results, config, n) for n in results.names(config)}
+        columns[titles[config]] = summed_up(pd.DataFrame.from_dict(own, orient="index"))
     lines = dict.fromkeys(what for column in columns.values() for what in column)
     return [
         {"": what, **{title: of.get(what) for title, of in columns.items()}}
@@ -186,66 +190,66 @@ def summary(results):
     ]
 
 
-def summary_of(results, config):
-    """Figures over all data sets of a configuration."""
-    names = results.names(config)
+def figures_of(results, config, name):
+    """Give what the summary takes of a data set."""
+    line = {}
+    for title, (case, measure, _) in MEASURES.items():
+        c = results.compare(config, name, case, measure)
+        line |= {title: c.reduction, f"{title}, CT": c.ct, f"{title}, BL": c.twin}
+    ct, twin = both(results, config, name, "sensitivity")
+    line["less sensitive"] = ct < twin
+    line["lost"] = points_lost(results, config, name, config == "defaults").mean()
+    if name in published.FGSM:
+        line["FGSM"] = results.mean(config, "CT", name, "fgsm")
+    return line
 
-    def over(title, value):
-        case, measure, _ = MEASURES[title]
-        return [value(results.compare(config, n, case, measure)) for n in names]
 
-    def reduced(title):
-        return mean(over(title, lambda c: c.reduction))
+def published_figures(name):
+    """Give the same of the paper, as far as it has it."""
+    line = {
+        title: published.REDUCTION[measure][name]
+        for title, (_, measure, _) in MEASURES.items()
+        if measure in published.REDUCTION
+    }
+    for title, (_, _, told) in MEASURES.items():
+        if told is not None:
+            line[f"{title}, CT"], line[f"{title}, BL"] = told[name]
+    ct, twin = published.SENSITIVITY[name]
+    line["less sensitive"] = ct < twin
+    ct, twin = published.ACCURACY[name]
+    line["lost"] = 100 * (twin - ct)
+    return line | {"FGSM": published.FGSM.get(name, [np.nan])[0]}
+
+
+def summed_up(sets):
+    """Figures over data sets, from a frame with a row each."""
 
     def pair(title):
-        return [mean(over(title, lambda c: c.ct)), mean(over(title, lambda c: c.twin))]
+        return [mean(sets[f"{title}, {model}"]) for model in ("CT", "BL")]
 
-    limits = [100 * (1 - 1 / r) for r in over("relative IP", lambda c: c.twin)]
-    relative = over("relative IP", lambda c: c.ct)
-    better = config == "defaults"
-    lost = [points_lost(results, config, n, better).mean() for n in names]
-    sensitive = [both(results, config, n, "sensitivity") for n in names]
-    robust = {n: results.mean(config, "CT", n, "fgsm") for n in names}
-    real = [n for n in names if n in published.FGSM]
-    reached = [round(robust[n], 2) >= published.FGSM[n][0] for n in real]
-    return _summary(
-        reduced, pair, names, lost, sensitive, [robust[n] for n in real]
-    ) | {
-        "IP reduced, were CT at the limit, %": mean(limits),
-        "IP* (median) reduced, mean, %": reduced("IP* (median)"),
-        f"relative IP of CT at most {LIMIT}": count(r <= LIMIT for r in relative),
-        "relative IP CT / twin, mean": pair("relative IP"),
-        "relative IP of CT, worst": worst(relative, names),
-        "FGSM 0.1 at least the paper's": count(reached),
-    }
-
-
-def published_summary(names):
-    """Give the same figures of the paper, over the same data sets."""
-    told = {title: table for title, (_, _, table) in MEASURES.items()}
-    key = {"IP": "ip", "IP*": "mmd", "protected cost": "cost"}
-    accuracy = [published.ACCURACY[n] for n in names]
-    return _summary(
-        lambda title: mean([published.REDUCTION[key[title]][n] for n in names]),
-        lambda title: np.mean([told[title][n] for n in names], axis=0),
-        names,
-        [100 * (twin - ct) for ct, twin in accuracy],
-        [published.SENSITIVITY[n] for n in names],
-        [published.FGSM[n][0] for n in names if n in published.FGSM],
-    )
-
-
-def _summary(reduced, pair, names, lost, sensitive, robust):
-    return {
-        "IP reduced, mean, %": reduced("IP"),
-        "IP* reduced, mean, %": reduced("IP*"),
-        "protected cost reduced, mean, %": reduced("protected cost"),
+    lines = {
+        "IP reduced, mean, %": mean(sets["IP"]),
+        "IP* reduced, mean, %": mean(sets["IP*"]),
+        "protected cost reduced, mean, %": mean(sets["protected cost"]),
         "validity CT / twin": pair("validity"),
         "validity CT / twin, protected": pair("validity, protected"),
-        "points of accuracy lost, mean": mean(lost),
-        "points of accuracy lost, worst": worst(lost, names),
-        "FGSM 0.1, mean of real sets": mean(robust),
-        "sensitivity below the twin's": count(ct < twin for ct, twin in sensitive),
+        "points of accuracy lost, mean": mean(sets["lost"]),
+        "points of accuracy lost, worst": worst(sets["lost"]),
+        "FGSM 0.1, mean of real sets": mean(sets["FGSM"]),
+        "sensitivity below the twin's": count(sets["less sensitive"]),
+    }
+    if "relative IP" not in sets:
+        return lines
+    relative, robust = sets["relative IP, CT"], sets["FGSM"].dropna().round(2)
+    told = [published.FGSM[name][0] for name in robust.index]
+    limits = 100 * (1 - 1 / sets["relative IP, BL"])
+    return lines | {
+        "IP reduced, were CT at the limit, %": mean(limits),
+        "IP* (median) reduced, mean, %": mean(sets["IP* (median)"]),
+        f"relative IP of CT at most {LIMIT}": count(relative <= LIMIT),
+        "relative IP CT / twin, mean": pair("relative IP"),
+        "relative IP of CT, worst": worst(relative),
+        "FGSM 0.1 at least the paper's": count(robust >= told),
     }
 
 
@@ -255,10 +259,9 @@ def count(truths):
     return f"{sum(truths)} of {len(truths)}"
 
 
-def worst(values, names):
-    """Largest value and whose it is."""
-    i = int(np.nanargmax(values))
-    return f"{values[i]:.3g} ({names[i]})"
+def worst(values):
+    """Largest of a Series and whose it is."""
+    return f"{values.max():.3g} ({values.idxmax()})"
 
 
 # -- figures --------------------------------------------------------------------

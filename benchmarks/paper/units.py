@@ -2,13 +2,13 @@
 
 import time
 
-import numpy as np
 import torch
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
 from benchmarks._common import commit, kept
 from benchmarks.paper import data, pictures, protocol
+from benchmarks.report import plain
 from sklearn_ct import CounterfactualTrainedClassifier
 from sklearn_ct.metrics import protected_sensitivity
 
@@ -56,7 +56,7 @@ def compute_unit(unit, train=None):
     sets = (X, y), (X_test, y_test), chosen
     options = {"seed": unit.seed, "rounds": unit.rounds}
     measured = protocol.measure_walks(free, *sets, **options, tau=protocol.TAU_FREE)
-    result["free"] = as_lists(measured)
+    result["free"] = plain(measured)
     careful = free
     if unit.parts == "all":
         if not unit.conventional:
@@ -70,7 +70,7 @@ def compute_unit(unit, train=None):
             tau=protocol.TAU_PROTECTED,
             mutability=chosen.rule,
         )
-        result["protected"] = as_lists(measured)
+        result["protected"] = plain(measured)
         result["sensitivity"] = protected_sensitivity(
             careful, X_test, chosen.protected, n_bootstrap=unit.rounds
         )
@@ -87,13 +87,3 @@ def train_classifier(unit, X, y, **more):
     if "mature_share" in clf.history_:
         result["mature"] = clf.history_["mature_share"].tail(10).mean()
     return clf, result
-
-
-def as_lists(measured):
-    """Rows of numbers, None for NaN, five digits."""
-    return {
-        name: [
-            [None if np.isnan(v) else float(f"{v:.5g}") for v in row] for row in values
-        ]
-        for name, values in measured.items()
-    }

@@ -12,7 +12,7 @@ def outer_rules(codec, inner):
     counterpart, freezes them: it holds, though stricter than it was meant.
     """
     rules = Rules.parse(codec.outer, None, "observed")
-    rules = Rules(**{name: value.copy() for name, value in vars(rules).items()})
+    rules = rules.copy()
     ends, known = _ends(codec, inner), codec.dependence
     for j, variable in enumerate(codec.variables_):
         touched = codec.inner.collect(known.depends[j][None].astype(float))[0] > 0

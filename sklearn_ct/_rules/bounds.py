@@ -1,6 +1,6 @@
 """The rules of a call applied to its rows."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -30,6 +30,8 @@ class Bounds:
         Directions; both are False for variables that cannot change.
     must : boolean ndarray of shape (n, n_variables)
         Variables whose present value is not allowed.
+    choices : dict of ndarray of shape (n, k)
+        For numbers that have them the values allowed, NaN where a row has fewer.
     """
 
     factual: np.ndarray
@@ -39,32 +41,39 @@ class Bounds:
     rise: np.ndarray
     fall: np.ndarray
     must: np.ndarray
+    choices: dict = field(default_factory=dict)
 
     @classmethod
     def of(cls, rules, codec, factual):
         """Apply rules to the values of rows."""
-        shape = factual.shape
-        rise, fall, given = (
-            np.broadcast_to(value, shape).copy()
-            for value in (rules.rise, rules.fall, rules.given)
+        shape, n = factual.shape, len(factual)
+        rise, fall = (
+            np.broadcast_to(value, shape).copy() for value in (rules.rise, rules.fall)
         )
         lower = np.where(fall, rules.lower, np.maximum(rules.lower, factual))
         upper = np.where(rise, rules.upper, np.minimum(rules.upper, factual))
-        outside = (factual < rules.lower) | (factual > rules.upper)
-        must = given & outside
-        allowed = np.broadcast_to(
-            rules.allowed, (len(factual), rules.allowed.shape[1])
-        ).copy()
+        must = np.zeros(shape, dtype=bool)
+        for judge in rules.judges or [rules]:
+            must |= judge.given & _outside(judge, codec, factual)
+        allowed = np.broadcast_to(rules.allowed, (n, rules.allowed.shape[1])).copy()
+        choices = {
+            j: np.broadcast_to(values, (n, values.shape[1]))
+            for j, values in rules.choices.items()
+        }
         frozen = ~rise & ~fall
         for j, variable in enumerate(codec.variables_):
             if variable.is_number:
+                own = factual[:, [j]]
                 frozen[:, j] |= lower[:, j] > upper[:, j]
                 frozen[:, j] |= (lower[:, j] == upper[:, j]) & (
-                    lower[:, j] == factual[:, j]
+                    lower[:, j] == own[:, 0]
                 )
+                if j in choices:
+                    inside = _within(choices[j], lower[:, [j]], upper[:, [j]])
+                    anywhere = np.isnan(choices[j]).all(axis=1)
+                    frozen[:, j] |= ~(inside & (choices[j] != own)).any(1) & ~anywhere
                 continue
             code = factual[:, j].astype(int)
-            known = code >= 0
             choice = np.arange(len(variable.categories))
             here = choice == code[:, None]
             if variable.ordered:
@@ -74,16 +83,16 @@ class Bounds:
             else:
                 open_ = here | (rise & fall)[:, [j]]
             slot = allowed[:, variable.slots]
-            may_stay = (slot & here).any(axis=1) | ~known | ~given[:, j]
             slot &= open_
-            must[:, j] = ~may_stay
             frozen[:, j] |= ~(slot & ~here).any(axis=1)
         rise, fall = rise & ~frozen, fall & ~frozen
-        return cls(factual, lower, upper, allowed, rise, fall, must)
+        return cls(factual, lower, upper, allowed, rise, fall, must, choices)
 
     def take(self, rows):
         """Restrict to some of the rows."""
-        return Bounds(**{name: value[rows] for name, value in vars(self).items()})
+        arrays = {k: v[rows] for k, v in vars(self).items() if k != "choices"}
+        choices = {j: values[rows] for j, values in self.choices.items()}
+        return Bounds(**arrays, choices=choices)
 
     def freeze(self, more):
         """With further variables frozen, boolean of shape (n, n_variables)."""
@@ -117,7 +126,9 @@ class Bounds:
         for j, variable in enumerate(codec.variables_):
             new = values[:, j]
             if variable.is_number:
-                inside = (new >= self.lower[:, j]) & (new <= self.upper[:, j])
+                inside = _within(new, self.lower[:, j], self.upper[:, j])
+                if j in self.choices:
+                    inside &= new == self._nearest_choice(j, new)
             else:
                 inside = self._is_allowed(variable, new)
             inside &= ~self.frozen[:, j]
@@ -146,6 +157,8 @@ class Bounds:
             if variable.is_number:
                 new = variable.snap(values[:, j], change[:, j])
                 new = np.clip(new, self.lower[:, j], self.upper[:, j])
+                if j in self.choices:
+                    new = self._nearest_choice(j, new)
                 least = np.minimum(
                     np.abs(change[:, j]), np.abs(new - self.factual[:, j])
                 )
@@ -158,8 +171,35 @@ class Bounds:
                 settled[:, j] = np.where(good, values[:, j], back)
         return np.where(self.frozen, self.factual, settled)
 
+    def _nearest_choice(self, j, new):
+        """Nearest of the values that a number is allowed, where it has a list."""
+        values = self.choices[j]
+        inside = _within(values, self.lower[:, [j]], self.upper[:, [j]])
+        away = np.where(inside, np.abs(values - new[:, None]), np.inf)
+        nearest = values[np.arange(len(new)), away.argmin(axis=1)]
+        return np.where(inside.any(axis=1), nearest, new)
+
     def _is_allowed(self, variable, code):
         """Whether a category is allowed in each row; none of them, below 0, is not."""
         slot = self.allowed[:, variable.slots]
         known = np.maximum(code, 0).astype(int)
         return np.take_along_axis(slot, known[:, None], axis=1)[:, 0] & (code >= 0)
+
+
+def _within(values, lower, upper):
+    return (values >= lower) & (values <= upper)
+
+
+def _outside(rules, codec, factual):
+    """Whether rules do not allow the values that rows have, (n, n_variables)."""
+    outside = ~_within(factual, rules.lower, rules.upper)
+    for j, values in rules.choices.items():
+        among = (values == factual[:, [j]]).any(axis=1) | np.isnan(values).all(axis=1)
+        outside[:, j] |= ~among
+    for j in np.flatnonzero(~codec.numbers_):
+        slot = rules.allowed[:, codec.variables_[j].slots]
+        slot = np.broadcast_to(slot, (len(factual), slot.shape[1]))
+        code = factual[:, j].astype(int)
+        here = np.take_along_axis(slot, np.maximum(code, 0)[:, None], axis=1)[:, 0]
+        outside[:, j] = ~here & (code >= 0)
+    return outside

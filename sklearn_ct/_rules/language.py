@@ -4,6 +4,8 @@ It knows neither tables nor codes. Who asks knows the column, and says what is w
 with its word.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -151,7 +153,7 @@ def is_blank(entry):
 
 
 def ends(entry):
-    """Lower and upper end of a number's domain, None where it is no pair of numbers.
+    """Lower and upper end of a number's range, None where it is no pair of numbers.
 
     An end that is None is open.
 
@@ -159,10 +161,10 @@ def ends(entry):
     --------
     >>> ends((18, None))
     (18.0, inf)
-    >>> ends(["low", "high"]) is None
+    >>> ends(("low", "high")) is None
     True
     """
-    if isinstance(entry, str) or not hasattr(entry, "__len__") or len(entry) != 2:
+    if not isinstance(entry, tuple) or len(entry) != 2:
         return None
     try:
         low = -np.inf if entry[0] is None else float(entry[0])
@@ -170,6 +172,29 @@ def ends(entry):
     except (TypeError, ValueError):
         return None
     return low, high
+
+
+def listed(entry):
+    """Allowed values of a number, rising; None where it is no list of finite numbers.
+
+    A tuple is a range, see `ends`; any other sequence lists values.
+
+    Examples
+    --------
+    >>> listed([60, 36])
+    array([36., 60.])
+    >>> listed((36, 60)) is None
+    True
+    """
+    if isinstance(entry, str | bytes | tuple | Mapping) or not hasattr(
+        entry, "__iter__"
+    ):
+        return None
+    try:
+        numbers = np.array([float(value) for value in entry])
+    except (TypeError, ValueError):
+        return None
+    return np.unique(numbers) if np.isfinite(numbers).all() else None
 
 
 def chosen(entry, known):
@@ -187,8 +212,8 @@ def chosen(entry, known):
     >>> chosen(["own", "boat"], ["own", "rent"])
     (array([ True, False]), ['boat'])
     """
-    if isinstance(entry, str) or not hasattr(entry, "__iter__"):
+    if isinstance(entry, str | bytes | Mapping) or not hasattr(entry, "__iter__"):
         return None
-    listed = list(entry)
-    allowed = np.array([value in listed for value in known], dtype=bool)
-    return allowed, [value for value in listed if value not in known]
+    words = list(entry)
+    allowed = np.array([value in words for value in known], dtype=bool)
+    return allowed, [value for value in words if value not in known]

@@ -1,6 +1,6 @@
 """Mutability and domain in the user's words, checked and turned into bounds."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -11,9 +11,14 @@ from sklearn_ct._rules.language import (
     chosen,
     ends,
     is_blank,
+    listed,
 )
 from sklearn_ct._tables.containers import from_polars, is_polars
 from sklearn_ct._tables.feature import cut
+
+
+# Attributes of rules that are no arrays.
+NESTED = ("choices", "judges")
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,12 @@ class Rules:
         inferred bounds may stay where it is.
     allowed : boolean ndarray of shape (1 or n, n_codes)
         Categories allowed, at the slots of their one-hot columns.
+    choices : dict of ndarray of shape (1 or n, k)
+        For each number that has them, the values allowed, at the front in rising order
+        and NaN behind; a row of NaN alone has no such list.
+    judges : list of Rules
+        The rules that these were narrowed from: a row's own value is judged by each of
+        them alone, so that what somebody asked for does not make inferred bounds bind.
     """
 
     rise: np.ndarray
@@ -39,6 +50,8 @@ class Rules:
     upper: np.ndarray
     given: np.ndarray
     allowed: np.ndarray
+    choices: dict = field(default_factory=dict)
+    judges: list = field(default_factory=list)
 
     @classmethod
     def free(cls, codec):
@@ -90,30 +103,41 @@ class Rules:
 
     def take(self, rows):
         """Restrict to some rows of the call."""
-        return Rules(
-            **{
-                name: value[rows] if len(value) > 1 else value
-                for name, value in vars(self).items()
-            }
-        )
+
+        def taken(value):
+            return value[rows] if len(value) > 1 else value
+
+        arrays = {k: taken(v) for k, v in vars(self).items() if k not in NESTED}
+        choices = {j: taken(values) for j, values in self.choices.items()}
+        judges = [judge.take(rows) for judge in self.judges]
+        return Rules(**arrays, choices=choices, judges=judges)
+
+    def copy(self):
+        """Copy the arrays."""
+        return Rules(**{name: value.copy() for name, value in vars(self).items()})
 
     def narrow(self, other, codec):
         """Both sets of rules at once; neither loosens the other."""
-        lower = np.maximum(self.lower, other.lower)
-        upper = np.minimum(self.upper, other.upper)
+        choices = self.choices | other.choices
+        for j in self.choices.keys() & other.choices.keys():
+            choices[j] = _common(self.choices[j], other.choices[j])
         return Rules(
             rise=self.rise & other.rise,
             fall=self.fall & other.fall,
-            lower=lower,
-            upper=upper,
+            lower=np.maximum(self.lower, other.lower),
+            upper=np.minimum(self.upper, other.upper),
             given=self.given | other.given,
             allowed=self.allowed & other.allowed,
+            choices=choices,
+            judges=[*(self.judges or [self]), *(other.judges or [other])],
         )._check(codec)
 
     def _check(self, codec):
         for j, variable in enumerate(codec.variables_):
             if variable.is_number:
                 empty = self.lower[:, j] > self.upper[:, j]
+                if j in self.choices:
+                    empty = empty | self._without_choice(j)
                 if empty.any():
                     row = int(np.argmax(empty))
                     at = f" of row {row}" if len(empty) > 1 else ""
@@ -130,6 +154,12 @@ class Rules:
                     f"The 'domain' of column {variable.name!r}{at} allows no category."
                 )
         return self
+
+    def _without_choice(self, j):
+        """Whether a row has a list of values, none of them within its bounds."""
+        values = self.choices[j]
+        inside = (values >= self.lower[:, [j]]) & (values <= self.upper[:, [j]])
+        return ~inside.any(axis=1) & ~np.isnan(values).all(axis=1)
 
     def constraints(self, codec):
         """Constraints on the model's input space, for training."""
@@ -236,16 +266,24 @@ def _parse_domain(rules, codec, by_variable):
         np.repeat(value, n_rows, axis=0)
         for value in (rules.lower, rules.upper, rules.given, rules.allowed)
     )
+    choices = dict(rules.choices)
     for j, entries in by_variable.items():
         variable = codec.variables_[j]
         present = np.array([not is_blank(entry) for entry in entries], dtype=bool)
         given[present, j] = True
         if variable.is_number:
-            pairs = [
-                _ends(variable, entry) if there else (-np.inf, np.inf)
+            values = [
+                _values(variable, entry) if there else None
                 for entry, there in zip(entries, present, strict=True)
             ]
+            pairs = [
+                (-np.inf, np.inf) if own is None else (own[0], own[-1])
+                for own in values
+            ]
             low, high = np.array(pairs, dtype=float).reshape(-1, 2).T
+            listed_ = [isinstance(own, np.ndarray) for own in values]
+            if any(listed_):
+                choices[j] = _padded(values, listed_)
             lower[:, j] = np.where(present, low, lower[:, j])
             upper[:, j] = np.where(present, high, upper[:, j])
         else:
@@ -257,15 +295,54 @@ def _parse_domain(rules, codec, by_variable):
             masks = np.reshape(masks, slots.shape)
             allowed[:, variable.slots] = np.where(present[:, None], masks, slots)
     lower, upper = _round_inwards(codec, lower, upper)
-    return replace(rules, lower=lower, upper=upper, given=given, allowed=allowed)
+    return replace(
+        rules, lower=lower, upper=upper, given=given, allowed=allowed, choices=choices
+    )
 
 
-def _ends(variable, entry):
+def _padded(values, has_list):
+    """Lists of values, NaN where a row has none or a shorter one."""
+    width = max(len(own) for own, has in zip(values, has_list, strict=True) if has)
+    padded = np.full((len(values), width), np.nan)
+    for row, own, has in zip(padded, values, has_list, strict=True):
+        if has:
+            row[: len(own)] = own
+    return padded
+
+
+def _common(one, other):
+    """Values that both lists have; those of the one where a row has the one alone."""
+    n = max(len(one), len(other))
+    one, other = (np.broadcast_to(v, (n, v.shape[1])) for v in (one, other))
+    in_both = (one[:, :, None] == other[:, None, :]).any(axis=2)
+    neither = np.isnan(one).all(axis=1, keepdims=True)
+    alone = np.isnan(other).all(axis=1, keepdims=True)
+    padded = np.full((n, max(one.shape[1], other.shape[1])), np.nan)
+    padded[:, : one.shape[1]] = np.where(in_both | alone, one, np.nan)
+    padded[:, : other.shape[1]] = np.where(neither, other, padded[:, : other.shape[1]])
+    none = np.isnan(padded).all(axis=1, keepdims=True) & ~neither & ~alone
+    # What lies outside every bound is no value either, and is told as such.
+    return np.where(none, np.inf, np.sort(padded, axis=1))
+
+
+def _values(variable, entry):
+    """Range of a number, (low, high), or an array of the values allowed."""
+    values = listed(entry)
+    if values is not None and len(values):
+        held = variable.round(values)
+        held = held[np.isclose(held, values, rtol=1e-6, atol=0)]
+        if not len(held):
+            raise ValueError(
+                f"The 'domain' of column {variable.name!r} lists no value that the "
+                f"column can hold. Got {entry!r}."
+            )
+        return np.unique(held)
     pair = ends(entry)
     if pair is None:
         raise ValueError(
-            f"The 'domain' of column {variable.name!r}, a number, must be a pair "
-            f"(low, high). Got {entry!r} instead."
+            f"The 'domain' of column {variable.name!r}, a number, must be a range "
+            "(low, high), a tuple, or a list of the values allowed. "
+            f"Got {entry!r} instead."
         )
     low, high = pair
     if not low <= high or low == np.inf or high == -np.inf:
@@ -278,13 +355,13 @@ def _ends(variable, entry):
 
 def _allowed(variable, entry):
     known = list(variable.categories)
-    listed = chosen(entry, known)
-    if listed is None:
+    words = chosen(entry, known)
+    if words is None:
         raise ValueError(
             f"The 'domain' of column {variable.name!r}, a category, must be a list of "
             f"allowed values. Got {entry!r} instead."
         )
-    allowed, unknown = listed
+    allowed, unknown = words
     if unknown:
         raise ValueError(
             f"The 'domain' of column {variable.name!r} has the unknown category "

@@ -184,8 +184,7 @@ def _bounds(allowed, column, where):
             f"Got {allowed!r} for column {column.name!r} instead."
         )
     numeric = _is_numeric(column)
-    is_pair = isinstance(allowed, tuple | list | np.ndarray) and len(allowed) == 2
-    if not is_pair or not (numeric or isinstance(allowed, tuple)):
+    if not isinstance(allowed, tuple) or len(allowed) != 2:
         return None
     if not all(end is None or isinstance(end, Real) for end in allowed):
         return None

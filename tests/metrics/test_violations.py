@@ -105,8 +105,9 @@ def test_equality_is_exact():
     ("domain", "expected"),
     [
         ({"age": (29, 50)}, {("age", "domain"): 1}),
-        ({"age": [30, 50]}, {("age", "domain"): 2}),  # two numbers: bounds
-        ({"age": np.array([30, 50])}, {("age", "domain"): 2}),
+        ({"age": (30, 50)}, {("age", "domain"): 2}),
+        ({"age": [30, 50]}, {("age", "domain"): 3}),  # a list: the values
+        ({"age": np.array([30, 50])}, {("age", "domain"): 3}),
         ({"age": (None, 40.5)}, {("age", "domain"): 1}),
         ({"age": (40, None)}, {("age", "domain"): 1}),
         ({"age": [29, 40.5, 60]}, {("age", "domain"): 1}),  # three: the values

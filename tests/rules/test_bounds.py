@@ -68,6 +68,8 @@ def _rules(draw):
     for name in names[:4]:
         if draw(st.booleans()):
             domain[name] = tuple(sorted((draw(ENDS), draw(ENDS))))
+        elif draw(st.booleans()):
+            domain[name] = draw(st.lists(st.integers(-100, 120), min_size=1))
     if draw(st.booleans()):
         domain["level"] = draw(st.sets(st.sampled_from(LEVELS), min_size=1))
         domain[BLOCK] = draw(st.sets(st.sampled_from(BLOCK), min_size=1))
@@ -108,6 +110,8 @@ def test_settled_values_keep_the_rules(rules, seed, reach):
         if variable.is_number:
             assert (new >= parsed.lower[0, j])[bound].all()
             assert (new <= parsed.upper[0, j])[bound].all()
+            if j in parsed.choices:
+                assert np.isin(new, parsed.choices[j])[bound].all()
             np.testing.assert_array_equal(new[moved], variable.round(new[moved]))
         else:
             allowed = parsed.allowed[0, variable.slots]
@@ -130,6 +134,30 @@ def test_settled_values_keep_the_rules(rules, seed, reach):
 def test_whole_numbers_are_rounded_away_from_the_factual(proposed, expected):
     bounds = _bounds(values=_row(whole=10))
     assert _settle(bounds, whole=proposed)[0, 0] == expected
+
+
+def test_a_loose_domain_of_a_call_does_not_make_inferred_bounds_bind():
+    values = _row(whole=120, level="top")  # training saw neither
+    inferred = Rules.parse(ENCODER, None, "observed")
+    domain = {"whole": (0, 125), "level": ["high", "top"]}
+    rules = inferred.narrow(Rules.parse(ENCODER, None, domain, n_rows=1), ENCODER)
+    assert not Bounds.of(rules, ENCODER, values).must.any()
+    strict = {"whole": (0, 110), "level": ["high"]}
+    rules = inferred.narrow(Rules.parse(ENCODER, None, strict, n_rows=1), ENCODER)
+    must = Bounds.of(rules, ENCODER, values).must[0]
+    assert [NAMES[j] for j in np.flatnonzero(must)] == ["whole", "level"]
+
+
+def test_values_outside_a_list_must_move_to_the_nearest_of_it():
+    bounds = _bounds(domain={"whole": [10, 20, 40]}, values=_row(whole=12))
+    assert bounds.must[0, 0]
+    assert _settle(bounds, whole=26)[0, 0] == 20
+    up = {"whole": "increase"}
+    bounds = _bounds(up, domain={"whole": [10, 20, 40]}, values=_row(whole=12))
+    assert _settle(bounds, whole=11)[0, 0] == 20
+    bounds = _bounds(up, domain={"whole": [10, 20]}, values=_row(whole=20))
+    assert bounds.frozen[0, 0]
+    assert not bounds.conflict.any()
 
 
 def test_outside_of_an_inferred_domain_a_value_may_stay():

@@ -155,9 +155,10 @@ def test_other_forms_are_refused(given, parameter, n_rows, message):
     ("entry", "expected"),
     [
         ((1, 2), (1, 2)),
-        ([None, 2.5], (-np.inf, 2.5)),
-        (np.array([1, 2]), (1, 2)),
-        (pd.Series([1, 2]), (1, 2)),
+        ((None, 2.5), (-np.inf, 2.5)),
+        ([1, 2], None),  # a list of values
+        (np.array([1, 2]), None),
+        (pd.Series([1, 2]), None),
         ((1, None), (1, np.inf)),
         ((5, 1), (5, 1)),  # whether it is empty, its reader says
         ((1, 2, 3), None),

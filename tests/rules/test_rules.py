@@ -155,9 +155,9 @@ def test_three_sigma_domain():
     "domain",
     [
         {"age": (18, 65.5), "housing": ["own"], "debt": (None, 50), BLOCK: ["red"]},
-        {"age": [18, 65.5], "housing": {"own"}, "debt": (-np.inf, 50), BLOCK: ["red"]},
-        {0: np.array([18, 65.5]), 3: np.array(["own"]), 1: (None, 50), BLOCK: ("red",)},
-        {"age": pd.Series([18, 65.5]), "housing": iter(["own"]), "debt": (None, 50)}
+        {"age": (18, 65.5), "housing": {"own"}, "debt": (-np.inf, 50), BLOCK: ["red"]},
+        {0: (18, 65.5), 3: np.array(["own"]), 1: (None, 50), BLOCK: ("red",)},
+        {"age": (18, 65.5), "housing": iter(["own"]), "debt": (None, 50)}
         | {BLOCK: pd.Index(["red"]), "level": None},
     ],
 )
@@ -170,6 +170,26 @@ def test_forms_of_domain(domain):
     assert _allowed(rules, "level") == [[True, True, True, False]]  # as observed
     expected = [name in ("age", "debt", "housing", BLOCK) for name in NAMES]
     np.testing.assert_array_equal(rules.given, [expected])
+
+
+@pytest.mark.parametrize(
+    "values", [[36, 60], {60, 36}, np.array([36.0, 60.0]), pd.Series([60, 36, 36])]
+)
+def test_a_list_of_numbers_is_a_set_of_values(values):
+    rules = _parse(domain={"age": values})
+    assert _bounds(rules, "age") == [(36, 60)]
+    np.testing.assert_array_equal(rules.choices[0], [[36, 60]])
+
+
+def test_lists_of_a_call_and_of_the_classifier_are_both_kept():
+    mine, call = _parse(domain={"age": [36, 48, 60]}), [{"age": [60, 36]}, None]
+    both = mine.narrow(_parse(domain=call, n_rows=2), ENCODER)
+    expected = [[36, 60, np.nan], [36, 48, 60]]
+    np.testing.assert_array_equal(both.choices[0], expected)
+    with pytest.raises(ValueError, match="'age' is empty"):
+        mine.narrow(_parse(domain={"age": [40, 50]}, n_rows=2), ENCODER)
+    with pytest.raises(ValueError, match="lists no value that the column can hold"):
+        _parse(domain={"age": [36.5]})
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def edit(task, values, found, effort, only_missing=False):
         if real is None or not len(rows):
             continue
         part = task.take(rows)
-        edits = real.edits(effort)
+        edits = real.edits(effort, part.bounds.choices)
         new, ok = search_edits(part, edits, effort)
         far = np.abs(part.home).max(axis=1) > EXACT
         again = np.flatnonzero(far | bool(task.request.link or task.request.margin))

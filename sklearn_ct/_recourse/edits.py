@@ -17,15 +17,16 @@ class Effort:
     tried: int  # edits of a state that the network is asked about
     width: int  # states of a row
     depth: int  # edits of a state, one after the other
+    ends: bool = False  # whether the ends of the observed range are levels, too
 
 
 QUICK = Effort(levels=9, rarest=0.01, tried=8, width=2, depth=4)
-THOROUGH = Effort(levels=33, rarest=0.0, tried=32, width=8, depth=8)
+THOROUGH = Effort(levels=33, rarest=0.0, tried=32, width=8, depth=8, ends=True)
 
 
 @dataclass(frozen=True)
-class Edits:
-    """Every single-feature edit: set a variable to a value.
+class Levels:
+    """What single features may be set to.
 
     Attributes
     ----------
@@ -33,23 +34,14 @@ class Edits:
         Index of the variable.
     value : ndarray of shape (m,)
         The value it is set to.
-    codes : ndarray of shape (m, d)
-        Codes of the value at the variable's slots, 0 elsewhere.
-    slots : boolean ndarray of shape (m, d)
-        The variable's slots.
-    real : Real
-        The rows that the levels are from.
     """
 
     variable: np.ndarray
     value: np.ndarray
-    codes: np.ndarray
-    slots: np.ndarray
-    real: "Real"
 
     @classmethod
-    def of(cls, codec, references, effort):
-        """List the edits to categories and to quantiles of real rows.
+    def of(cls, codec, references, effort, choices=None):
+        """List the categories, and quantiles of real rows.
 
         Parameters
         ----------
@@ -57,16 +49,22 @@ class Edits:
         references : ndarray of shape (k, n_variables)
             Values of real rows of the target class.
         effort : Effort
+        choices : dict, optional
+            For a variable further values, as `Bounds` has them.
         """
-        variable, value, slots = [], [], []
+        variable, value = [], []
         for j, feature in enumerate(codec.variables_):
-            own = codec.slots_of(j)
-            if not own.any():
+            if codec.is_dropped(j):
                 continue
             if feature.is_number:
                 share = np.linspace(0, 1, effort.levels)
                 levels = np.quantile(references[:, j], share, method="nearest")
+                if effort.ends:
+                    levels = np.append(levels, [codec.lower_[j], codec.upper_[j]])
                 levels = np.unique(feature.round(levels))
+                if choices and j in choices:
+                    more = choices[j][np.isfinite(choices[j])]
+                    levels = np.union1d(levels, more)
             else:
                 size = len(feature.categories)
                 codes = references[:, j].astype(int)
@@ -74,17 +72,10 @@ class Edits:
                 levels = np.flatnonzero(share >= effort.rarest).astype(float)
             variable += [j] * len(levels)
             value += levels.tolist()
-            slots += [own] * len(levels)
-        variable, value = np.array(variable, dtype=int), np.array(value)
-        width = codec.slots_of(0).shape[0]
-        slots = np.array(slots, dtype=bool).reshape(len(value), width)
-        rows = np.repeat(references[:1], len(value), axis=0)
-        rows[np.arange(len(value)), variable] = value
-        codes = np.where(slots, codec.embed(rows), 0.0)
-        return cls(variable, value, codes, slots, Real.of(codec.embed(references)))
+        return cls(np.array(variable, dtype=int), np.array(value, dtype=float))
 
     def allowed(self, bounds, codec):
-        """Which edits the rules allow each row, boolean of shape (n, m)."""
+        """Which of them the rules allow each row, boolean of shape (n, m)."""
         n = len(bounds.factual)
         allowed = np.empty((n, len(self.value)), dtype=bool)
         for j in np.unique(self.variable):
@@ -94,6 +85,10 @@ class Edits:
                 inside = (values >= bounds.lower[:, [j]]) & (
                     values <= bounds.upper[:, [j]]
                 )
+                if j in bounds.choices:
+                    choices = bounds.choices[j][:, None]
+                    among = (choices == values[:, None]).any(axis=2)
+                    inside &= among | np.isnan(choices).all(axis=2)
             else:
                 slot = codec.variables_[j].slots
                 inside = bounds.allowed[:, slot][:, values.astype(int)]
@@ -107,6 +102,39 @@ class Edits:
         edited = values.copy()
         edited[np.arange(len(edit)), self.variable[edit]] = self.value[edit]
         return edited
+
+
+@dataclass(frozen=True)
+class Edits(Levels):
+    """Every single-feature edit: set a variable to a value.
+
+    Attributes
+    ----------
+    codes : ndarray of shape (m, d)
+        Codes of the value at the variable's slots, 0 elsewhere.
+    slots : boolean ndarray of shape (m, d)
+        The variable's slots.
+    real : Real
+        The rows that the levels are from.
+    """
+
+    codes: np.ndarray
+    slots: np.ndarray
+    real: "Real"
+
+    @classmethod
+    def of(cls, codec, references, effort, choices=None):
+        """List those of the variables that have slots of their own, as `Levels` are."""
+        levels = Levels.of(codec, references, effort, choices)
+        own = [codec.slots_of(j) for j in range(len(codec.variables_))]
+        alone = np.array([slots.any() for slots in own], dtype=bool)[levels.variable]
+        variable, value = levels.variable[alone], levels.value[alone]
+        slots = np.array([own[j] for j in variable], dtype=bool)
+        slots = slots.reshape(len(value), len(own[0]))
+        rows = np.repeat(references[:1], len(value), axis=0)
+        rows[np.arange(len(value)), variable] = value
+        codes = np.where(slots, codec.embed(rows), 0.0)
+        return cls(variable, value, codes, slots, Real.of(codec.embed(references)))
 
     def costs(self, codes, weights):
         """Cost of each edit, of a row at its factual's ``codes``, of shape (n, m)."""

@@ -7,17 +7,25 @@ NEAREST_ROWS = 20
 PAIRS = 50_000  # rows evaluated at a time, for bounded memory
 
 
-def fall_back(task, values, found):
-    """Take the nearest training row of the class that the rules leave valid."""
-    for k in np.unique(task.target[~found]):
-        real = task.subject.references.get(int(k), ())
-        # The nearest ones first; all of them for the rows that are left.
-        for m in sorted({min(NEAREST_ROWS, len(real)), len(real)} - {0}):
-            rows = np.flatnonzero(~found & (task.target == k))
-            step = max(1, PAIRS // m)
-            for start in range(0, len(rows), step):
-                part = rows[start : start + step]
-                _try_nearest(task, values, found, part, real, m)
+def fall_back(task, values, found, farther=True):
+    """Take the nearest training row of the class that the rules leave valid.
+
+    The rows labelled as the class come first, then those predicted as it; with
+    ``farther`` all of them for the rows that are left.
+    """
+    for k in map(int, np.unique(task.target[~found])):
+        for source in ("references", "taken_for"):
+            left = np.flatnonzero(~found & (task.target == k))
+            if not len(left) or (source == "taken_for" and not farther):
+                break
+            real = getattr(task.subject, source).get(k, ())
+            reach = {min(NEAREST_ROWS, len(real)), len(real) if farther else 0}
+            for m in sorted(reach - {0}):
+                rows = np.flatnonzero(~found & (task.target == k))
+                step = max(1, PAIRS // m)
+                for start in range(0, len(rows), step):
+                    part = rows[start : start + step]
+                    _try_nearest(task, values, found, part, real, m)
 
 
 def _try_nearest(task, values, found, rows, real, m):

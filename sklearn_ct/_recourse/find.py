@@ -11,15 +11,21 @@ import numpy as np
 from sklearn_ct._recourse.edit_search import edit
 from sklearn_ct._recourse.edits import QUICK, THOROUGH
 from sklearn_ct._recourse.fallback import fall_back
+from sklearn_ct._recourse.probe import probe
 from sklearn_ct._recourse.simplify import pull_back, restrict, sparsify
 from sklearn_ct._recourse.task import Task
 from sklearn_ct._recourse.walks import walk, walk_farther
 from sklearn_ct._result.status import Status
 from sklearn_ct._rules.reasons import why
 
-# Probabilities that are tried in turn where an answer must withstand a margin, or where
-# that asked for is out of reach.
+# Probabilities that are tried in turn where that asked for is out of reach.
 SURE = (0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.99)
+
+# Searches for an answer that withstands a margin; by how much each asks for more than
+# the slope at the last answer says; logits that a probability still tells apart.
+TRIES = 3
+MORE = 1.2
+LARGEST_LEAD = 30.0
 
 
 @dataclass
@@ -31,7 +37,7 @@ class Answers:
     reason: np.ndarray
 
 
-def find(subject, bounds, target, request, rows):
+def find(subject, bounds, target, request, rows, brief=False):
     """Answer rows that are not predicted as their targets yet.
 
     Parameters
@@ -44,6 +50,8 @@ def find(subject, bounds, target, request, rows):
     request : Request
     rows : ndarray of shape (n,)
         Their numbers in the call, for ``request.link``.
+    brief : bool
+        Whether to give up early, as on a further answer of rows that have one.
 
     Returns
     -------
@@ -54,21 +62,46 @@ def find(subject, bounds, target, request, rows):
         status=np.full(len(target), Status.INFEASIBLE, dtype=object),
         reason=np.full(len(target), "", dtype=object),
     )
+    full = request.effort == "full"
+
+    def ask(left, request, floor, stages):
+        """Run stages for rows that are left; those that are left afterwards."""
+        if not len(left):
+            return left
+        part = bounds.take(left)
+        task = Task(subject, part, target[left], request, floor, rows[left])
+        values, status = stages(task)
+        found = status != Status.INFEASIBLE
+        answers.status[left[found]] = status[found]
+        answers.values[left[found]] = values[found]
+        return left[~found]
+
+    def search(task):
+        return run(task, brief)
+
     left = np.flatnonzero(~bounds.conflict.any(axis=1))
-    for floor, may_fall_back in floors_of(request):
-        if len(left):
-            part = bounds.take(left)
-            asked = request if may_fall_back else replace(request, margin=0.0)
-            task = Task(subject, part, target[left], asked, floor, rows[left])
-            values, status = run(task, may_fall_back)
-            found = status != Status.INFEASIBLE
-            if asked.margin < request.margin:
-                whole = Task(subject, part, target[left], request, floor, rows[left])
-                found &= whole.check(values)
-            answers.status[left] = status
-            answers.values[left[found]] = values[found]
-            left = left[~found]
-    if request.effort == "full" and not request.margin:
+    if request.margin:
+        left = ask(left, request, request.tau, withstand)
+        ask(left, request, request.tau, withstand_by_real_rows)
+    elif full:
+        # First with the probability asked for; what is left, with being predicted.
+        ask(ask(left, request, request.tau, search), request, 0.0, search)
+    else:
+        ask(left, request, 0.0, search)
+    plain = replace(request, cost=np.ones_like(request.cost))
+    if full and not brief and (request.cost != plain.cost).any():
+        # Costs order the answers; they are no reason to have none.
+        again = (answers.status == Status.INFEASIBLE) & ~bounds.conflict.any(axis=1)
+        if again.any():
+            other = find(
+                subject,
+                bounds.take(again),
+                target[again],
+                plain,
+                rows[again],
+            )
+            answers.values[again], answers.status[again] = other.values, other.status
+    if full and not request.margin and not brief:
         strengthen(subject, bounds, target, request, rows, answers)
     none = answers.status == Status.INFEASIBLE
     answers.reason[none] = why(subject.codec, bounds.take(none), request.max_changes)
@@ -93,43 +126,91 @@ def strengthen(subject, bounds, target, request, rows, answers):
             return
         part, own = bounds.take(left), replace(request, tau=step)
         task = Task(subject, part, target[left], own, step, rows[left])
-        values, status = run(task, may_fall_back=True)
+        values, status = run(task)
         found = status != Status.INFEASIBLE
         left = left[found]
         answers.values[left], answers.status[left] = values[found], status[found]
 
 
-def floors_of(request):
-    """List the probabilities to reach, in turn, and whether real rows may help."""
-    full = request.effort == "full"
-    if request.margin:
-        # A greater probability is farther from the boundary: the least that is enough.
-        surer = (request.tau, *(p for p in SURE if p > request.tau))
-        return [(p, False) for p in surer] + [(request.tau, True)] * full
-    # First with the probability asked for; what is left, with being predicted at all.
-    return [(request.tau, True), (0.0, True)] if full else [(0.0, False)]
+def withstand(task):
+    """Answers that stand when all numbers move by the margin, and their statuses.
+
+    The lead that an answer needs is read off the slope at a weaker one: few searches
+    without the margin, each to a greater lead, take the place of one that checks it at
+    every step.
+    """
+    n = len(task.target)
+    values = task.bounds.factual.copy()
+    status = np.full(n, Status.INFEASIBLE, dtype=object)
+    calm = replace(task.request, margin=0.0)
+    floor, left = task.floor.copy(), np.arange(n)
+    for _ in range(TRIES):
+        part = task.take(left)
+        asked = Task(
+            part.subject, part.bounds, part.target, calm, floor[left], part.rows
+        )
+        new, stands = run(asked, brief=True, may_fall_back=False)
+        there = stands != Status.INFEASIBLE
+        held = there.copy()
+        held[there] = part.check(new[there], np.flatnonzero(there))
+        values[left[held]], status[left[held]] = new[held], stands[held]
+        codes = task.codec.embed(new)
+        lead, worst = part.leads_at_worst(codes, np.arange(len(left)))
+        need = MORE * (lead - worst)
+        # What was not found at a lead may be at a smaller one.
+        odds = np.log(floor[left]) - np.log1p(-floor[left])
+        need = np.where(there, np.maximum(need, MORE * odds), odds / MORE)
+        floor[left] = 1 / (1 + np.exp(-need.clip(-LARGEST_LEAD, LARGEST_LEAD)))
+        left = left[~held]
+        if not len(left):
+            break
+    return values, status
 
 
-def run(task, may_fall_back):
+def withstand_by_real_rows(task):
+    """Real rows that stand when all numbers move by the margin, made simpler."""
+    values = task.bounds.factual.copy()
+    found = np.zeros(len(values), dtype=bool)
+    if task.request.effort == "full":
+        fall_back(task, values, found)
+        sparsify(task, values, found)
+    status = np.full(len(values), Status.INFEASIBLE, dtype=object)
+    status[found] = Status.FALLBACK
+    return finish(task, values, status)
+
+
+def run(task, brief=False, may_fall_back=True):
     """Values and statuses of all rows of a task: the recipe."""
     full = task.request.effort == "full"
     values, found = walk(task)
     if full:
         sparsify(task, values, found)
         edit(task, values, found, QUICK)
-        walk_farther(task, values, found)
+        if task.subject.mixes:
+            probe(task, values, found)
+        if not brief:
+            walk_farther(task, values, found)
         edit(task, values, found, THOROUGH, only_missing=True)
     status = np.where(found, Status.VALID, Status.INFEASIBLE).astype(object)
     if full:
         if may_fall_back:
-            fall_back(task, values, found)
+            fall_back(task, values, found, farther=not brief)
         status[found & (status == Status.INFEASIBLE)] = Status.FALLBACK
+        if may_fall_back:
+            probe(task, values, found)
+        status[found & (status == Status.INFEASIBLE)] = Status.VALID
         sparsify(task, values, found)
+    return finish(task, values, status)
+
+
+def finish(task, values, status):
+    """Keep answers to the number of changes, and pull them back as far as they go."""
+    found = status != Status.INFEASIBLE
     if task.request.max_changes is not None:
         free = values.copy()
         restrict(task, values, found)
         status[(values != free).any(axis=1)] = Status.VALID
         status[~found] = Status.INFEASIBLE
-    if full:
+    if task.request.effort == "full":
         pull_back(task, values, found)
     return values, status

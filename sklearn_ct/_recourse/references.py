@@ -33,8 +33,10 @@ class References:
         """Codes of the rows, of shape (k, n_codes)."""
         return self.codec.embed(self.values)
 
-    def edits(self, effort):
-        """List the edits to values of the rows."""
+    def edits(self, effort, choices=None):
+        """List the edits to values of the rows, and to others that a call allows."""
+        if choices:
+            return Edits.of(self.codec, self.values, effort, choices)
         if effort not in self._edits:
             self._edits[effort] = Edits.of(self.codec, self.values, effort)
         return self._edits[effort]

@@ -6,9 +6,12 @@ import numpy as np
 
 from sklearn_ct._recourse.edit_search import edit
 from sklearn_ct._recourse.edits import THOROUGH
+from sklearn_ct._recourse.fallback import nearest_of
+from sklearn_ct._recourse.probe import probe
 from sklearn_ct._recourse.walks import walk, walk_farther
 
 BISECTIONS = 10
+EXAMPLES = 5  # real rows whose values are tried one by one
 
 
 def sparsify(task, values, found):
@@ -80,4 +83,23 @@ def restrict(task, values, found):
             sparsify(part, new, ok)
         ok &= ~part.bounds.conflict.any(axis=1)  # more must change than may
         values[rows[ok]] = new[ok]
-    found &= ~too_many()
+    rows = np.flatnonzero(too_many())
+    found[rows] = False
+    if task.request.effort == "full" and len(rows):
+        part, new = task.take(rows), values[rows]
+        ok = np.zeros(len(rows), dtype=bool)
+        probe(part, new, ok, examples_of(part, new))
+        values[rows[ok]] = new[ok]
+        found[rows[ok]] = True
+
+
+def examples_of(task, values):
+    """For each row values to take over: those of an answer, and of real rows near."""
+    examples = np.repeat(values[:, None], 1 + EXAMPLES, axis=1)
+    for k in np.unique(task.target):
+        real = task.subject.references.get(int(k))
+        rows = np.flatnonzero(task.target == k)
+        if real is not None:
+            nearest = nearest_of(task.take(rows), real)[:, :EXAMPLES]
+            examples[rows, 1 : 1 + nearest.shape[1]] = real.values[nearest]
+    return examples

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from sklearn_ct._core.frozen import FrozenNetwork
+from sklearn_ct._recourse.references import References
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,25 @@ class Subject:
     def for_search(self):
         """Leave behind what only the call itself needs, and no process can be sent."""
         return replace(self, predict_proba=None, generator=None)
+
+    @cached_property
+    def mixes(self):
+        """Whether codes depend on several variables, which no edit has to itself."""
+        codec = self.codec
+        free = [j for j in range(len(codec.variables_)) if not codec.is_dropped(j)]
+        return not all(codec.slots_of(j).any() for j in free)
+
+    @cached_property
+    def taken_for(self):
+        """Real rows of other labels that are predicted as a class, by class index."""
+        labels = np.repeat(list(self.references), [*map(len, self.references.values())])
+        values = np.vstack([real.values for real in self.references.values()])
+        codes = np.vstack([real.codes for real in self.references.values()])
+        best = self.logits(codes).argmax(axis=1)
+        return {
+            k: References(self.codec, values[(best == k) & (labels != k)])
+            for k in range(len(self.classes))
+        }
 
     def logits(self, codes):
         """Logits of codes, ndarray of shape (n, K)."""

@@ -54,7 +54,7 @@ class Task:
     target : ndarray of shape (n,)
         Class indices.
     request : Request
-    floor : float
+    floor : float or ndarray of shape (n,)
         Probability that an answer must reach; 0: that of being predicted.
     rows : ndarray of shape (n,)
         Their numbers in the call.
@@ -66,7 +66,7 @@ class Task:
         self.bounds = bounds
         self.target = target
         self.request = request
-        self.floor = floor
+        self.floor = np.broadcast_to(floor, np.shape(target)).astype(float)
         self.rows = rows
         self.still = STILL * np.nan_to_num(self.codec.scale_, nan=0.0)
 
@@ -80,7 +80,7 @@ class Task:
             bounds,
             self.target[rows],
             self.request,
-            self.floor,
+            self.floor[rows],
             self.rows[rows],
         )
         if "home" in vars(self):
@@ -103,18 +103,27 @@ class Task:
         floor : float, optional
             The probability asked for; 0: to be predicted. Default: the task's.
         """
-        floor = self.floor if floor is None else floor
+        asked = self.asked if floor is None else logit(floor)
+        if np.ndim(asked):
+            asked = torch.from_numpy(asked[rows]).to(logits.device)
         target = torch.as_tensor(self.target[rows], device=logits.device).unsqueeze(0)
         # Class by class: over the long side torch is many times faster.
         own = logits.T.gather(0, target).squeeze(0)
         others = logits.T.scatter(0, target, -torch.inf)
         best = others.amax(0)
         lead = own - best
-        if floor > 0:
-            asked = np.log(floor) - np.log1p(-floor)
+        if asked is not None:
             together = best if len(others) == 2 else others.logsumexp(0)
             lead = torch.minimum(lead, own - together - asked)
         return lead - LEAD
+
+    @cached_property
+    def asked(self):
+        """Logits of the floors: one, where all are alike, or each row's."""
+        if not len(self.floor) or np.ptp(self.floor) == 0:
+            return logit(self.floor.max(initial=0.0))
+        with np.errstate(divide="ignore"):
+            return np.log(self.floor) - np.log1p(-self.floor)
 
     def margins(self, codes, rows):
         """Lead of the target for codes of rows, (s,)."""
@@ -134,14 +143,22 @@ class Task:
 
     def withstands(self, codes, rows):
         """Whether the target stays when all numbers move by the margin, at worst."""
+        return self.leads_at_worst(codes, rows)[1] > 0
+
+    def leads_at_worst(self, codes, rows):
+        """Lead for codes of rows, and when all numbers move by the margin, (s,) each.
+
+        They move along the slope: to first order that is the worst.
+        """
         with torch.enable_grad():
             z = self.subject.network.tensor(codes).requires_grad_()
-            lead = self.lead(self.subject.network.module(z), rows)
+            lead = self.lead(self.subject.network.module(z), rows, floor=0.0)
             (slope,) = torch.autograd.grad(lead.sum(), z)
         numbers = self.codec.groups_ < 0
         moved = codes - self.request.margin * np.sign(slope.cpu().numpy()) * numbers
         logits = self.subject.network.logits(moved)
-        return (self.lead(logits, rows, floor=0.0) > 0).numpy()
+        worst = self.lead(logits, rows, floor=0.0).numpy()
+        return lead.detach().cpu().numpy(), worst
 
     def settle(self, values):
         """Nearest values that are real, allowed and linked as they must be."""
@@ -178,6 +195,11 @@ class Task:
     def changes(self, values):
         """How many features of each row differ from the factual's, (n,)."""
         return (values != self.bounds.factual).sum(axis=1)
+
+
+def logit(probability):
+    """Log odds, None for those of a probability of 0, which asks for nothing."""
+    return np.log(probability) - np.log1p(-probability) if probability > 0 else None
 
 
 def cost_parts(codec, codes, home, cost):

@@ -21,12 +21,20 @@ def walk(task, **changes):
         network.tensor(task.home),
         torch.as_tensor(task.target, device=network.like.device),
         task.bounds.constraints(task.codec),
-        tau=max(task.request.tau, task.floor),
+        tau=_aim(task),
         cost_weights=network.tensor(task.codec.spread(task.request.cost)),
         settle=task.settled,
     )
     values = task.given(paths.counterfactual.cpu().numpy())
     return values, task.check(values)
+
+
+def _aim(task):
+    """Probability to walk to: one, where all are alike, or each row's."""
+    aim = np.maximum(task.request.tau, task.floor)
+    if not len(aim) or np.ptp(aim) == 0:
+        return float(aim.max(initial=task.request.tau))
+    return torch.from_numpy(aim)
 
 
 def walk_farther(task, values, found):

@@ -1,0 +1,156 @@
+"""Search over single-feature edits that is asked about exactly as users are answered.
+
+Slower than the search of `edit_search`, which adds up what edits do, and for what that
+cannot see: codes that several features share, features that follow from others, limits
+on how many may change, values of few rows only.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sklearn_ct._recourse.edits import Effort, Levels
+
+PAIRS = 50_000  # rows evaluated at a time, for bounded memory
+REACH = Effort(levels=9, rarest=0.0, tried=0, width=6, depth=4, ends=True)
+
+
+@dataclass
+class Pool:
+    """Answers to rows, several for some.
+
+    Attributes
+    ----------
+    row : ndarray of shape (m,)
+        The row of the task that each belongs to.
+    values : ndarray of shape (m, n_variables)
+    cost : ndarray of shape (m,)
+    """
+
+    row: np.ndarray
+    values: np.ndarray
+    cost: np.ndarray
+
+    @classmethod
+    def stack(cls, pools, width):
+        """Put pools together."""
+        empty = cls(np.empty(0, dtype=int), np.empty((0, width)), np.empty(0))
+        parts = zip(*(vars(pool).values() for pool in (empty, *pools)), strict=True)
+        return cls(*(np.concatenate(part) for part in parts))
+
+    def cheapest(self):
+        """Places of the cheapest answer of each row."""
+        order = np.lexsort((self.cost, self.row))
+        return order[np.unique(self.row[order], return_index=True)[1]]
+
+
+def probe(task, values, found, examples=None):
+    """Take the cheapest answer that the search finds, for the rows without one."""
+    for k in np.unique(task.target[~found]):
+        rows = np.flatnonzero(~found & (task.target == k))
+        more = None if examples is None else examples[rows]
+        pool = pool_of(task.take(rows), int(k), more)
+        best = pool.cheapest()
+        values[rows[pool.row[best]]] = pool.values[best]
+        found[rows[pool.row[best]]] = True
+
+
+def pool_of(task, k, examples=None, enough=1):
+    """List answers to the rows of a task, all of which have one target.
+
+    Parameters
+    ----------
+    task : Task
+    k : int
+        The target.
+    examples : ndarray of shape (n, e, n_variables), optional
+        For each row values that its features may take over, one by one.
+    enough : int
+        Answers of a row that its search ends with.
+
+    Returns
+    -------
+    Pool
+    """
+    real, n_variables = task.subject.references.get(k), task.bounds.factual.shape[1]
+    if real is None or not len(task.target):
+        return Pool.stack([], n_variables)
+    levels = Levels.of(task.codec, real.values, REACH, task.bounds.choices)
+    own = [task.bounds.lower[:, None], task.bounds.upper[:, None]]
+    own = np.concatenate(own + ([] if examples is None else [examples]), axis=1)
+    m = len(levels.value) + own.shape[1] * n_variables
+    step = max(1, PAIRS // (m * REACH.width))
+    pools = []
+    for start in range(0, len(task.target), step):
+        rows = np.arange(start, min(start + step, len(task.target)))
+        pool = _search(task.take(rows), levels, own[rows], enough)
+        pool.row = rows[pool.row]
+        pools.append(pool)
+    return Pool.stack(pools, n_variables)
+
+
+def _search(task, levels, own, enough):
+    """Beam search of a block of rows."""
+    n, n_variables = task.bounds.factual.shape
+    variable = np.concatenate(
+        [levels.variable, np.tile(np.arange(n_variables), own.shape[1])]
+    )
+    value = np.hstack(
+        [np.broadcast_to(levels.value, (n, len(levels.value))), own.reshape(n, -1)]
+    )
+    free = np.isfinite(value) & ~task.bounds.frozen[:, variable]
+    limit = task.request.max_changes or n_variables
+    owner, states = np.arange(n), task.linked(task.settle(task.bounds.factual))
+    pools, count = [_answers(task, owner, states, limit)[0]], np.zeros(n, dtype=int)
+    for _ in range(min(limit, REACH.depth)):
+        changed = states != task.bounds.factual[owner]
+        open_ = free[owner] & (states[:, variable] != value[owner])
+        open_ &= ~changed[:, variable] | task.bounds.must[owner][:, variable]
+        state, edit = np.nonzero(open_)
+        if not len(state):
+            break
+        edited = states[state].copy()
+        edited[np.arange(len(state)), variable[edit]] = value[owner[state], edit]
+        row, moved = owner[state], variable[edit]
+        edited = task.take(row).settle(edited)
+        pool, lead = _answers(task, row, edited, limit)
+        pools.append(pool)
+        count += np.bincount(pool.row, minlength=n)
+        left = (count[row] < enough) & np.isfinite(lead)
+        keep = _promising(row, moved, np.where(left, lead, -np.inf))
+        if not len(keep):
+            break
+        owner, states = row[keep], edited[keep]
+    return Pool.stack(pools, n_variables)
+
+
+def _answers(task, row, values, limit):
+    """Those of some rows' values that are answers, and what the others lack.
+
+    Returns
+    -------
+    Pool
+    lead : ndarray of shape (m,)
+        Of what is no answer yet, minus infinity of what cannot become one.
+    """
+    part = task.take(row)
+    codes = task.codec.embed(values)
+    lead = part.margins(codes, np.arange(len(row)))
+    fits = part.bounds.holds(values, task.codec) & (part.changes(values) <= limit)
+    ok = np.flatnonzero(fits & (lead > 0) & (values != part.bounds.factual).any(axis=1))
+    ok = ok[part.check(values[ok], ok)]
+    cost = task.parts(codes[ok], row[ok]).sum(axis=1)
+    # What still has to move may yet do so; more changes than allowed stay too many.
+    lead = np.where(part.changes(values) <= limit, lead, -np.inf)
+    return Pool(row[ok], values[ok], cost), lead
+
+
+def _promising(row, variable, lead):
+    """Places of the best states of each row, no two by an edit of the same feature."""
+    order = np.lexsort((-lead, variable, row))
+    order = order[np.isfinite(lead[order])]
+    both = np.column_stack([row[order], variable[order]])
+    order = order[np.unique(both, axis=0, return_index=True)[1]]
+    order = order[np.lexsort((-lead[order], row[order]))]
+    start = np.searchsorted(row[order], row[order])
+    return order[np.arange(len(order)) - start < REACH.width]

@@ -1,7 +1,5 @@
 """One call of `explain`: targets, rules, rows in blocks, answers written back."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed, effective_n_jobs
@@ -10,7 +8,7 @@ from sklearn.utils import check_random_state
 from tqdm.auto import tqdm
 
 from sklearn_ct._core.torch_state import one_thread, seeded
-from sklearn_ct._recourse.find import find
+from sklearn_ct._recourse.alternatives import Found, find_all
 from sklearn_ct._recourse.robustness import invalidation_rate
 from sklearn_ct._recourse.task import Request, cost_parts
 from sklearn_ct._result.counterfactuals import Counterfactuals
@@ -21,21 +19,6 @@ from sklearn_ct._rules.rules import Rules
 from sklearn_ct._tables.containers import is_frame, take_rows
 
 BLOCK = 2000
-
-
-@dataclass
-class Found:
-    """Answers of rows of a call, ``k`` for each.
-
-    Attributes
-    ----------
-    values : ndarray of shape (n, k, n_variables)
-    status, reason : ndarray of shape (n, k)
-    """
-
-    values: np.ndarray
-    status: np.ndarray
-    reason: np.ndarray
 
 
 def explain_table(X, subject, options):
@@ -103,11 +86,7 @@ def _answer_all(subject, rules, factual, target, request, options, open_, seed):
         )
         for rows in blocks
     )
-    found = Found(
-        values=np.repeat(factual[:, None], k, axis=1),
-        status=np.full((n, k), Status.ALREADY, dtype=object),
-        reason=np.full((n, k), "", dtype=object),
-    )
+    found = Found.none(factual, k, Status.ALREADY)
     bar = tqdm(total=n, desc="explaining", unit="row", disable=not options.verbose)
     with bar:
         bar.update(n - len(open_))
@@ -119,48 +98,9 @@ def _answer_all(subject, rules, factual, target, request, options, open_, seed):
 
 
 def _answer(subject, bounds, target, request, rows, k, seed):
-    """Find the ``k`` answers of a block of rows, cheapest first."""
-    codec = subject.codec
+    """Find the ``k`` answers of a block of rows."""
     with one_thread(), seeded(seed):
-        answers = [find(subject, bounds, target, request, rows)]
-        home = codec.embed(bounds.factual)
-
-        def parts(answers):
-            codes = codec.embed(answers.values)
-            return cost_parts(codec, codes, home, request.cost)
-
-        closed = np.zeros(bounds.factual.shape, dtype=bool)
-        for _ in range(1, k):
-            # Another answer must do without the costliest change of each one so far.
-            changed = (answers[-1].values != bounds.factual) & ~bounds.must
-            closed |= _costliest(parts(answers[-1]), changed)
-            other = find(subject, bounds.freeze(closed), target, request, rows)
-            none = other.status == Status.INFEASIBLE
-            none &= answers[0].status != Status.INFEASIBLE
-            other.reason[none] = (
-                "no further answer without the changes of the others was found"
-            )
-            answers.append(other)
-    values = np.stack([a.values for a in answers], axis=1)
-    status = np.stack([a.status for a in answers], axis=1)
-    reason = np.stack([a.reason for a in answers], axis=1)
-    cost = np.stack([parts(a).sum(axis=1) for a in answers], axis=1)
-    order = np.argsort(
-        np.where(status == Status.INFEASIBLE, np.inf, cost), axis=1, kind="stable"
-    )
-    return Found(
-        np.take_along_axis(values, order[:, :, None], axis=1),
-        np.take_along_axis(status, order, axis=1),
-        np.take_along_axis(reason, order, axis=1),
-    )
-
-
-def _costliest(parts, changed):
-    """Mark the costliest change of each row, (n, n_variables), though it be free."""
-    chosen = np.zeros(parts.shape, dtype=bool)
-    first = np.where(changed, parts, -1.0).argmax(axis=1)
-    np.put_along_axis(chosen, first[:, None], True, axis=1)
-    return chosen & changed
+        return find_all(subject, bounds, target, request, rows, k)
 
 
 def _result(X, subject, factual, target, found, request, noise, seed):

@@ -114,7 +114,7 @@ def search_edits(task, edits, effort):
         rank, edit = rank[state, place], tried[state, place]
         order = np.lexsort((edit, rank, owner[state]))
         order = order[np.isfinite(rank[order])]
-        order = order[_place_in_group(owner[state[order]]) < effort.width]
+        order = order[place_in_group(owner[state[order]]) < effort.width]
         if not len(order):
             break
         state, edit = state[order], edit[order]
@@ -198,11 +198,11 @@ def _first_of_each(group, value):
     """Find the smallest finite value of each group: the groups and the positions."""
     order = np.lexsort((value, group))
     order = order[np.isfinite(value[order])]
-    order = order[_place_in_group(group[order]) == 0]
+    order = order[place_in_group(group[order]) == 0]
     return group[order], order
 
 
-def _place_in_group(sorted_groups):
+def place_in_group(sorted_groups):
     """Position of each element among the equal ones around it."""
     if not len(sorted_groups):
         return sorted_groups

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sklearn_ct._recourse.edit_search import GREED_KEPT, place_in_group
 from sklearn_ct._recourse.edits import Effort, Levels
 
 PAIRS = 50_000  # rows evaluated at a time, for bounded memory
+ANSWERED = 1e9
 REACH = Effort(levels=9, rarest=0.0, tried=0, width=6, depth=4, ends=True)
 
 
@@ -66,7 +68,8 @@ def pool_of(task, k, examples=None, enough=1):
     examples : ndarray of shape (n, e, n_variables), optional
         For each row values that its features may take over, one by one.
     enough : int
-        Answers of a row that its search ends with.
+        Answers of a row that its search ends with; with one it goes on for as long as
+        a cheaper one may be found.
 
     Returns
     -------
@@ -101,7 +104,8 @@ def _search(task, levels, own, enough):
     free = np.isfinite(value) & ~task.bounds.frozen[:, variable]
     limit = task.request.max_changes or n_variables
     owner, states = np.arange(n), task.linked(task.settle(task.bounds.factual))
-    pools, count = [_answers(task, owner, states, limit)[0]], np.zeros(n, dtype=int)
+    first, lead, paid = _answers(task, owner, states, limit)
+    pools, count, best = [first], np.zeros(n, dtype=int), np.full(n, np.inf)
     for _ in range(min(limit, REACH.depth)):
         changed = states != task.bounds.factual[owner]
         open_ = free[owner] & (states[:, variable] != value[owner])
@@ -113,14 +117,18 @@ def _search(task, levels, own, enough):
         edited[np.arange(len(state)), variable[edit]] = value[owner[state], edit]
         row, moved = owner[state], variable[edit]
         edited = task.take(row).settle(edited)
-        pool, lead = _answers(task, row, edited, limit)
+        pool, new_lead, cost = _answers(task, row, edited, limit)
         pools.append(pool)
         count += np.bincount(pool.row, minlength=n)
-        left = (count[row] < enough) & np.isfinite(lead)
-        keep = _promising(row, moved, np.where(left, lead, -np.inf))
+        np.minimum.at(best, pool.row, pool.cost)
+        rank = _left_to_pay(row, new_lead - lead[state], cost - paid[state], new_lead)
+        open_ = cost < best[row] if enough == 1 else count[row] < enough
+        # What is an answer already is the last to be changed further.
+        rank = np.where(new_lead > 0, ANSWERED, cost + GREED_KEPT * rank)
+        keep = _promising(row, moved, np.where(open_, rank, np.inf))
         if not len(keep):
             break
-        owner, states = row[keep], edited[keep]
+        owner, states, lead, paid = row[keep], edited[keep], new_lead[keep], cost[keep]
     return Pool.stack(pools, n_variables)
 
 
@@ -132,25 +140,35 @@ def _answers(task, row, values, limit):
     Pool
     lead : ndarray of shape (m,)
         Of what is no answer yet, minus infinity of what cannot become one.
+    cost : ndarray of shape (m,)
     """
     part = task.take(row)
     codes = task.codec.embed(values)
     lead = part.margins(codes, np.arange(len(row)))
-    fits = part.bounds.holds(values, task.codec) & (part.changes(values) <= limit)
-    ok = np.flatnonzero(fits & (lead > 0) & (values != part.bounds.factual).any(axis=1))
+    cost = task.parts(codes, row).sum(axis=1)
+    few = part.changes(values) <= limit
+    fits = few & part.bounds.holds(values, task.codec) & (part.changes(values) > 0)
+    ok = np.flatnonzero(fits & (lead > 0))
     ok = ok[part.check(values[ok], ok)]
-    cost = task.parts(codes[ok], row[ok]).sum(axis=1)
     # What still has to move may yet do so; more changes than allowed stay too many.
-    lead = np.where(part.changes(values) <= limit, lead, -np.inf)
-    return Pool(row[ok], values[ok], cost), lead
+    return Pool(row[ok], values[ok], cost[ok]), np.where(few, lead, -np.inf), cost
 
 
-def _promising(row, variable, lead):
+def _left_to_pay(row, gain, extra, lead):
+    """Cost that is left to pay at the best rate of a row's edits, (m,)."""
+    dear = extra > 0
+    rate = np.zeros(row.max(initial=-1) + 1)
+    with np.errstate(invalid="ignore"):
+        bought = np.where(dear & np.isfinite(gain), gain, 0.0)
+    np.maximum.at(rate, row, bought / np.where(dear, extra, 1.0))
+    return np.maximum(-lead, 0.0) / np.maximum(rate[row], 1e-9)
+
+
+def _promising(row, variable, rank):
     """Places of the best states of each row, no two by an edit of the same feature."""
-    order = np.lexsort((-lead, variable, row))
-    order = order[np.isfinite(lead[order])]
+    order = np.lexsort((rank, variable, row))
+    order = order[np.isfinite(rank[order])]
     both = np.column_stack([row[order], variable[order]])
     order = order[np.unique(both, axis=0, return_index=True)[1]]
-    order = order[np.lexsort((-lead[order], row[order]))]
-    start = np.searchsorted(row[order], row[order])
-    return order[np.arange(len(order)) - start < REACH.width]
+    order = order[np.lexsort((rank[order], row[order]))]
+    return order[place_in_group(row[order]) < REACH.width]

@@ -175,7 +175,7 @@ def ends(entry):
 
 
 def listed(entry):
-    """Allowed values of a number, rising; None where it is no list of finite numbers.
+    """Rising values that a number may have, None where it is no list of numbers.
 
     A tuple is a range, see `ends`; any other sequence lists values.
 

@@ -16,7 +16,6 @@ from sklearn_ct._rules.language import (
 from sklearn_ct._tables.containers import from_polars, is_polars
 from sklearn_ct._tables.feature import cut
 
-
 # Attributes of rules that are no arrays.
 NESTED = ("choices", "judges")
 
@@ -301,7 +300,7 @@ def _parse_domain(rules, codec, by_variable):
 
 
 def _padded(values, has_list):
-    """Lists of values, NaN where a row has none or a shorter one."""
+    """Stack lists of values, NaN where a row has none or a shorter one."""
     width = max(len(own) for own, has in zip(values, has_list, strict=True) if has)
     padded = np.full((len(values), width), np.nan)
     for row, own, has in zip(padded, values, has_list, strict=True):

@@ -46,8 +46,9 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
     domain : {"observed", "three_sigma"}, dict or None, default="observed"
         Bounds of every counterfactual, in the user's units: the range of the training
         data; that widened to three standard deviations around the mean; a dict
-        ``{column: (low, high)}`` for numbers and ``{column: [allowed values]}`` for
-        categories, other columns as observed; or none.
+        ``{column: (low, high)}``, a tuple, for the range of a number and
+        ``{column: [allowed values]}`` for numbers and categories, other columns as
+        observed; or none.
     categorical_features : "auto", list or None, default="auto"
         Columns that are one-hot encoded: for ``"auto"``, category, string and boolean
         columns of a frame, while neighbouring 0/1 columns that sum to 1 in every row
@@ -469,7 +470,8 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
             dicts in the order of the rows, or a DataFrame with the index of ``X`` in
             any order. They narrow those of the classifier.
         n_counterfactuals : int, default=1
-            Answers for each row.
+            Answers for each row, all different; those that reach `tau` first, then the
+            cheapest.
         max_changes : int, default=None
             Features that may change at most.
         tau : float, default=None

@@ -104,7 +104,7 @@ def _search(task, levels, own, enough):
     free = np.isfinite(value) & ~task.bounds.frozen[:, variable]
     limit = task.request.max_changes or n_variables
     owner, states = np.arange(n), task.linked(task.settle(task.bounds.factual))
-    first, lead, paid = _answers(task, owner, states, limit)
+    first, lead, paid, _ = _answers(task, owner, states, limit)
     pools, count, best = [first], np.zeros(n, dtype=int), np.full(n, np.inf)
     for _ in range(min(limit, REACH.depth)):
         changed = states != task.bounds.factual[owner]
@@ -117,12 +117,13 @@ def _search(task, levels, own, enough):
         edited[np.arange(len(state)), variable[edit]] = value[owner[state], edit]
         row, moved = owner[state], variable[edit]
         edited = task.take(row).settle(edited)
-        pool, new_lead, cost = _answers(task, row, edited, limit)
+        pool, new_lead, cost, few = _answers(task, row, edited, limit)
         pools.append(pool)
         count += np.bincount(pool.row, minlength=n)
         np.minimum.at(best, pool.row, pool.cost)
         rank = _left_to_pay(row, new_lead - lead[state], cost - paid[state], new_lead)
-        open_ = cost < best[row] if enough == 1 else count[row] < enough
+        # Too many changes stay too many; what still has to move may yet do so.
+        open_ = few & (cost < best[row] if enough == 1 else count[row] < enough)
         # What is an answer already is the last to be changed further.
         rank = np.where(new_lead > 0, ANSWERED, cost + GREED_KEPT * rank)
         keep = _promising(row, moved, np.where(open_, rank, np.inf))
@@ -138,9 +139,9 @@ def _answers(task, row, values, limit):
     Returns
     -------
     Pool
-    lead : ndarray of shape (m,)
-        Of what is no answer yet, minus infinity of what cannot become one.
-    cost : ndarray of shape (m,)
+    lead, cost : ndarray of shape (m,)
+    few : boolean ndarray of shape (m,)
+        Whether no more has changed than may.
     """
     part = task.take(row)
     codes = task.codec.embed(values)
@@ -150,17 +151,14 @@ def _answers(task, row, values, limit):
     fits = few & part.bounds.holds(values, task.codec) & (part.changes(values) > 0)
     ok = np.flatnonzero(fits & (lead > 0))
     ok = ok[part.check(values[ok], ok)]
-    # What still has to move may yet do so; more changes than allowed stay too many.
-    return Pool(row[ok], values[ok], cost[ok]), np.where(few, lead, -np.inf), cost
+    return Pool(row[ok], values[ok], cost[ok]), lead, cost, few
 
 
 def _left_to_pay(row, gain, extra, lead):
     """Cost that is left to pay at the best rate of a row's edits, (m,)."""
     dear = extra > 0
     rate = np.zeros(row.max(initial=-1) + 1)
-    with np.errstate(invalid="ignore"):
-        bought = np.where(dear & np.isfinite(gain), gain, 0.0)
-    np.maximum.at(rate, row, bought / np.where(dear, extra, 1.0))
+    np.maximum.at(rate, row, np.where(dear, gain, 0.0) / np.where(dear, extra, 1.0))
     return np.maximum(-lead, 0.0) / np.maximum(rate[row], 1e-9)
 
 

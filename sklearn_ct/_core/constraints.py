@@ -1,6 +1,6 @@
 """What a counterfactual may do: mutability, domain, one-hot groups."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import torch
@@ -26,6 +26,9 @@ class Constraints:
         Number of the one-hot group of a column, counted from 0; -1 for a number.
     rank : Tensor of shape (d,)
         Place of the category in its order; 0 for numbers and unordered categories.
+    states : Tensor of shape (p, 2)
+        Columns, each with an indicator, a column that is 1 where there is nothing in
+        the first to move, as in a missing cell. Indicators never move.
 
     Examples
     --------
@@ -42,6 +45,7 @@ class Constraints:
     fall: Tensor  # (1|n, d)
     group: Tensor  # (d,)
     rank: Tensor  # (d,)
+    states: Tensor = field(default_factory=lambda: torch.empty(0, 2).long())
 
     @classmethod
     def free(cls, n_columns: int) -> "Constraints":
@@ -60,6 +64,7 @@ class Constraints:
             fall=self.fall.to(like.device),
             group=self.group.to(like.device),
             rank=self.rank.to(like),
+            states=self.states.to(like.device),
         )
 
     def take(self, rows: Tensor) -> "Constraints":
@@ -107,8 +112,23 @@ class Constraints:
             forbidden side of the factual. Where the domain and the direction
             contradict each other the factual's value is the only one left.
         """
-        if not self.one_way:
-            return self
+        bound = self._bind_directions(x) if self.one_way else self
+        if not len(self.states):
+            return bound
+        held = self._held(x)
+        return replace(
+            bound,
+            lower=torch.where(held, x, bound.lower),
+            upper=torch.where(held, x, bound.upper),
+        )
+
+    def _held(self, x: Tensor) -> Tensor:  # (n, d)
+        """Which columns of rows their indicators hold; indicators are held."""
+        held, indicators = torch.zeros_like(x), self.states[:, 1]
+        held.index_add_(1, self.states[:, 0], x[:, indicators].clamp(0, 1))
+        return (held > 0.5).index_fill_(1, indicators, True)
+
+    def _bind_directions(self, x: Tensor) -> "Constraints":
         lower = torch.where(self.fall, self.lower, torch.maximum(self.lower, x))
         lower = torch.where(self.rise, lower, torch.minimum(lower, x))
         upper = torch.where(self.rise, self.upper, torch.minimum(self.upper, x))
@@ -196,7 +216,8 @@ class Constraints:
         Tensor of shape (n, d)
             ``real`` with ``real_d := found_d`` where the column is immutable, where
             it may only fall and ``real_d > found_d``, and where it may only rise and
-            ``real_d < found_d``. A one-hot group is set as a whole.
+            ``real_d < found_d``. A one-hot group is set as a whole. So are indicators,
+            and the columns that they hold in either.
 
         Examples
         --------
@@ -206,6 +227,8 @@ class Constraints:
         >>> constraints.protect(torch.ones(1, 2), torch.zeros(1, 2))
         tensor([[0., 1.]])
         """
+        if len(self.states):
+            real = torch.where(self._held(real) | self._held(found), found, real)
         if not self.one_way:
             return real
         place_real, place_found = self._place(real), self._place(found)

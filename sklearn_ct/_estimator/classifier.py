@@ -60,6 +60,19 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         to a normal distribution; ``"auto"`` takes ``"asinh"`` for columns with a value
         more than ten standard deviations from the mean, ``"standard"`` for others;
         None: none.
+    special_values : dict or None, default=None
+        ``{column: [codes]}``, cells of numbers that are none, such as -1 for "no such
+        account". A special cell enters neither scales nor bounds nor what is proposed;
+        the network sees the median and an indicator of its own for each code; and an
+        answer neither leaves it nor enters it.
+    missing : {"keep", "free"}, default="keep"
+        What answers do with missing cells, which need no imputer: the network sees the
+        median, or no category, and an indicator where `fit` saw any in the column.
+        ``"keep"``: a missing cell stays missing, behind imputers, too; ``"free"``: it
+        may be set. No answer empties a cell.
+    handle_unknown : {"error", "ignore"}, default="error"
+        What a category that `fit` has not seen is taken for: an error, or, with a
+        warning, none of the known ones.
     generator : {"eccco", "generic", "revise"} or BaseGenerator, default="eccco"
         The search for counterfactuals; see `sklearn_ct.generators`.
     lambda_div, lambda_adv, lambda_reg : float, default=0.1, 0.5, 0.01
@@ -174,6 +187,9 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         domain="observed",
         categorical_features="auto",
         numeric_scaling="auto",
+        special_values=None,
+        missing="keep",
+        handle_unknown="error",
         generator="eccco",
         lambda_div=0.1,
         lambda_adv=0.5,
@@ -207,6 +223,9 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         self.domain = domain
         self.categorical_features = categorical_features
         self.numeric_scaling = numeric_scaling
+        self.special_values = special_values
+        self.missing = missing
+        self.handle_unknown = handle_unknown
         self.generator = generator
         self.lambda_div = lambda_div
         self.lambda_adv = lambda_adv
@@ -319,7 +338,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : DataFrame or array-like of shape (n_samples, n_features)
-            Rows in the user's own columns and units, without missing values. Sparse
+            Rows in the user's own columns and units; cells may be missing. Sparse
             matrices are made dense.
         y : array-like of shape (n_samples,)
             Class labels.
@@ -362,9 +381,12 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
             return train(self, X, y, sample_weight, "first" if first else "further")
 
     def __sklearn_tags__(self):
-        """Say that sparse matrices are taken; they are made dense."""
+        """Say which tables are taken; sparse matrices are made dense."""
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = True
+        tags.input_tags.categorical = True
+        tags.input_tags.string = True
         return tags
 
     def __sklearn_is_fitted__(self):

@@ -42,6 +42,7 @@ def subject_of(estimator, *, codec=None, predict_proba=None):
         classes=estimator.classes_,
         rules=estimator.rules_ if codec is None else codec.rules,
         references=estimator.references_ if codec is None else codec.references,
+        missing=estimator.missing,
         tau=max(estimator.tau, LASTING),
         predict_proba=predict_proba or own,
         generator=partial(call_generator, estimator),

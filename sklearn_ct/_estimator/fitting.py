@@ -129,6 +129,8 @@ def make_encoder(estimator, rows):
     return TabularEncoder(
         categorical_features=estimator.categorical_features,
         numeric_scaling=estimator.numeric_scaling,
+        special_values=estimator.special_values,
+        handle_unknown=estimator.handle_unknown,
     ).fit(rows.X, sample_weight=rows.weight)
 
 

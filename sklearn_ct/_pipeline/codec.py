@@ -62,7 +62,7 @@ class PipelineCodec:
             for k, real in zip(sizes, np.split(values, ends), strict=True)
         }
         self.variables_ = self.outer.variables_
-        self.n_codes_ = self.outer.n_codes_
+        self.n_slots_ = self.outer.n_slots_
         self.names_ = self.outer.names_
         self.scale_ = self.outer.scale_
         self.numbers_ = self.outer.numbers_
@@ -117,6 +117,16 @@ class PipelineCodec:
             else:
                 filled[rows, k] = cells[rows]
         return np.where(by_variable, made, self.outer.read(filled))
+
+    def special(self, values):
+        """Which values are no number or category."""
+        return self.outer.special(values)
+
+    def missing(self, X, values):
+        """Which variables have a missing cell in a table, whatever stands in for it."""
+        cells = pd.isna(pd.DataFrame(X)).to_numpy()
+        columns = [list(variable.columns) for variable in self.variables_]
+        return np.column_stack([cells[:, own].any(axis=1) for own in columns])
 
     def embed(self, values):
         """Codes of values, through the whole pipeline."""
@@ -234,6 +244,10 @@ class PipelineCodec:
         """Repeat what is given for each variable for the codes that it acts on."""
         return self.dependence.spread(by_variable)
 
+    def measured(self, codes):
+        """Which codes are those of numbers, of the same shape."""
+        return self.inner.measured(codes)
+
     def slots_of(self, j):
         """Which codes a variable alone acts on; none if it shares any."""
         return self.dependence.slots_of(j)
@@ -270,4 +284,8 @@ class PipelineCodec:
             for c, codes in enumerate(known.ladders[j]):
                 own = slots[codes[slots] > 0.5]
                 arrays["upper"][:, own] = allowed[:, [variable.slots.start + c]]
-        return arrays | {"group": groups, "rank": self.inner.ranks_}
+        return arrays | {
+            "group": groups,
+            "rank": self.inner.ranks_,
+            "states": self.inner.states_,
+        }

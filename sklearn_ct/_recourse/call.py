@@ -59,14 +59,24 @@ def explain_table(X, subject, options):
         0 if options.random_state is None else options.random_state
     )
     seed = draw.randint(np.iinfo(np.int32).max)
+    bounds = _bounds(X, subject, rules, factual)
     open_ = np.flatnonzero(before.argmax(axis=1) != target) if n else np.arange(0)
-    found = _answer_all(subject, rules, factual, target, request, options, open_, seed)
+    found = _answer_all(subject, bounds, target, request, options, open_, seed)
     return _result(X, subject, factual, target, found, request, options.noise, seed)
 
 
-def _answer_all(subject, rules, factual, target, request, options, open_, seed):
+def _bounds(X, subject, rules, factual):
+    """Apply rules to rows, whose special and missing cells stay unless told."""
+    special = subject.codec.special(factual)
+    missing = subject.codec.missing(X, factual)
+    held = missing if subject.missing == "keep" else np.zeros_like(missing)
+    bounds = Bounds.of(rules, subject.codec, factual)
+    return bounds.hold(special, held | (special & ~missing))
+
+
+def _answer_all(subject, bounds, target, request, options, open_, seed):
     """Answer the open rows in blocks, one or more for each process."""
-    n, k = len(factual), options.n_counterfactuals
+    n, k = len(target), options.n_counterfactuals
     # Blocks bound the memory; every process gets as many, of the same size.
     jobs = effective_n_jobs(options.n_jobs)
     n_blocks = jobs * -(-len(open_) // (jobs * BLOCK))
@@ -77,7 +87,7 @@ def _answer_all(subject, rules, factual, target, request, options, open_, seed):
     answered = Parallel(n_jobs=options.n_jobs, return_as=return_as)(
         delayed(_answer)(
             subject.for_search(),
-            Bounds.of(rules.take(rows), subject.codec, factual[rows]),
+            bounds.take(rows),
             target[rows],
             request,
             rows,
@@ -86,7 +96,7 @@ def _answer_all(subject, rules, factual, target, request, options, open_, seed):
         )
         for rows in blocks
     )
-    found = Found.none(factual, k, Status.ALREADY)
+    found = Found.none(bounds.factual, k, Status.ALREADY)
     bar = tqdm(total=n, desc="explaining", unit="row", disable=not options.verbose)
     with bar:
         bar.update(n - len(open_))

@@ -53,18 +53,21 @@ class Levels:
             For a variable further values, as `Bounds` has them.
         """
         variable, value = [], []
+        special = codec.special(references)
         for j, feature in enumerate(codec.variables_):
             if codec.is_dropped(j):
                 continue
             if feature.is_number:
                 share = np.linspace(0, 1, effort.levels)
-                levels = np.quantile(references[:, j], share, method="nearest")
+                levels = references[~special[:, j], j]
+                if len(levels):
+                    levels = np.quantile(levels, share, method="nearest")
                 if effort.ends:
                     levels = np.append(levels, [codec.lower_[j], codec.upper_[j]])
-                levels = np.unique(feature.round(levels))
+                levels = feature.round(levels)
                 if choices and j in choices:
-                    more = choices[j][np.isfinite(choices[j])]
-                    levels = np.union1d(levels, more)
+                    levels = np.append(levels, choices[j][np.isfinite(choices[j])])
+                levels = np.setdiff1d(levels, feature.states)
             else:
                 size = len(feature.categories)
                 codes = references[:, j].astype(int)

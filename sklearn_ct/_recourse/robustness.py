@@ -38,14 +38,15 @@ def invalidation_rate(subject, codes, target, noise, seed):
     M. Pawelczyk et al., "Probabilistically robust recourse: navigating the trade-offs
     between costs and robustness in algorithmic recourse", ICLR 2023, arXiv:2203.06768.
     """
-    numbers = subject.codec.groups_ < 0
     half = np.random.default_rng(seed).standard_normal((DRAWS // 2, codes.shape[1]))
-    draws = np.vstack([half, -half]) * (noise * numbers)
+    draws = np.vstack([half, -half]) * noise
     rate = np.empty(len(codes))
     step = BLOCK // DRAWS
     for start in range(0, len(codes), step):
         part = slice(start, start + step)
-        copies = codes[part, None] + draws
+        copies = (
+            codes[part, None] + draws * subject.codec.measured(codes[part])[:, None]
+        )
         best = subject.logits(copies.reshape(-1, codes.shape[1])).argmax(axis=1)
         lost = best.reshape(-1, DRAWS) != target[part, None]
         rate[part] = lost.mean(axis=1)

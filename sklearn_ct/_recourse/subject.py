@@ -26,6 +26,8 @@ class Subject:
         Those of the classifier; a call may narrow them.
     references : dict
         Of `References`: for each class index, real rows of it.
+    missing : {"keep", "free"}
+        Whether a missing cell stays one, or may be set.
     tau : float
         Probability that answers aim at unless the call says otherwise.
     predict_proba : callable or None
@@ -39,6 +41,7 @@ class Subject:
     classes: np.ndarray
     rules: object
     references: dict
+    missing: str
     tau: float
     predict_proba: Callable | None = None
     generator: Callable | None = None

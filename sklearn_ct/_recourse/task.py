@@ -154,7 +154,7 @@ class Task:
             z = self.subject.network.tensor(codes).requires_grad_()
             lead = self.lead(self.subject.network.module(z), rows, floor=0.0)
             (slope,) = torch.autograd.grad(lead.sum(), z)
-        numbers = self.codec.groups_ < 0
+        numbers = self.codec.measured(codes)
         moved = codes - self.request.margin * np.sign(slope.cpu().numpy()) * numbers
         logits = self.subject.network.logits(moved)
         worst = self.lead(logits, rows, floor=0.0).numpy()

@@ -98,6 +98,19 @@ class Bounds:
         """With further variables frozen, boolean of shape (n, n_variables)."""
         return replace(self, rise=self.rise & ~more, fall=self.fall & ~more)
 
+    def hold(self, special, held):
+        """With cells that hold neither a number nor a category left alone.
+
+        Parameters
+        ----------
+        special : boolean ndarray of shape (n, n_variables)
+            Such cells. They keep every rule as they are, and have no direction.
+        held : boolean ndarray of shape (n, n_variables)
+            Those that may not be left.
+        """
+        closed = held | (special & (self.rise != self.fall))
+        return replace(self.freeze(closed), must=self.must & ~special & ~held)
+
     @property
     def frozen(self):
         """Variables that cannot change, of shape (n, n_variables)."""
@@ -123,6 +136,7 @@ class Bounds:
     def holds(self, values, codec):
         """Whether values of the rows keep the rules, boolean of shape (n,)."""
         kept = ~self.must | (values != self.factual)
+        special = codec.special(values)
         for j, variable in enumerate(codec.variables_):
             new = values[:, j]
             if variable.is_number:
@@ -131,16 +145,16 @@ class Bounds:
                     inside &= new == self._nearest_choice(j, new)
             else:
                 inside = self._is_allowed(variable, new)
-            inside &= ~self.frozen[:, j]
+            inside &= ~self.frozen[:, j] & ~special[:, j]
             kept[:, j] &= inside | (new == self.factual[:, j])
         return kept.all(axis=1)
 
     def settle(self, values, codec, tolerance):
         """Nearest values that are real and allowed.
 
-        Numbers are rounded away from the factual, as their columns are, and clipped;
-        a category that is not allowed, and whatever is frozen, goes back to the
-        factual's.
+        Numbers are rounded away from the factual, as their columns are, and clipped.
+        A category that is not allowed, what would become special or missing, and
+        whatever is frozen, goes back to the factual's.
 
         Parameters
         ----------
@@ -169,7 +183,8 @@ class Bounds:
                 back = np.where(self.must[:, j], first, self.factual[:, j])
                 good = self._is_allowed(variable, values[:, j])
                 settled[:, j] = np.where(good, values[:, j], back)
-        return np.where(self.frozen, self.factual, settled)
+        entered = codec.special(values) | codec.special(settled)
+        return np.where(self.frozen | entered, self.factual, settled)
 
     def _nearest_choice(self, j, new):
         """Nearest of the values that a number is allowed, where it has a list."""

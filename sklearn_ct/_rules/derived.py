@@ -64,6 +64,13 @@ class Link:
             raise ValueError(
                 f"The 'project' parameter must return cells as in X. {error}"
             ) from error
+        emptied = (self.codec.missing(after, linked) & (linked != values)).any(axis=0)
+        if emptied.any():
+            name = self.codec.variables_[int(np.argmax(emptied))].name
+            raise ValueError(
+                "The 'project' parameter must return cells as in X. Got NaN in column "
+                f"{name!r}, which was not missing."
+            )
         frozen = ~self.rules.rise & ~self.rules.fall
         frozen = np.broadcast_to(frozen, self.factual.shape)[rows]
         broken = (frozen & (linked != values)).any(axis=0)

@@ -62,7 +62,7 @@ class Rules:
             lower=np.full((1, n), -np.inf),
             upper=np.full((1, n), np.inf),
             given=np.zeros((1, n), dtype=bool),
-            allowed=np.ones((1, codec.n_codes_), dtype=bool),
+            allowed=np.ones((1, codec.n_slots_), dtype=bool),
         )
 
     @classmethod

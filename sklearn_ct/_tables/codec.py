@@ -15,8 +15,10 @@ class Codec(Protocol):
     its label, -1 or less where it is none of them; a number's value is the number.
 
     There are two widths: ``s`` slots, one for a number and one for each category, where
-    rules are kept, and ``d`` codes, which the network takes. Of an encoder they are the
-    same; a pipeline may make any codes of its columns.
+    rules are kept, and ``d`` codes, which the network takes. Of an encoder these are
+    the slots and behind them the indicators of cells that hold neither a number nor a
+    category: special values, and missing cells. A pipeline may make any codes of its
+    columns.
 
     Attributes
     ----------
@@ -29,10 +31,10 @@ class Codec(Protocol):
         Statistics of the numbers among the training rows; NaN for categories.
     observed_ : boolean ndarray of shape (s,)
         Which categories occur among the training rows; True for numbers.
-    n_codes_ : int
+    n_slots_ : int
         The width ``s``.
     groups_ : ndarray of shape (d,)
-        Number of the one-hot group of each code, -1 for numbers.
+        Number of the one-hot group of each code, -1 for numbers and indicators.
     """
 
     names_: list
@@ -43,7 +45,7 @@ class Codec(Protocol):
     mean_: np.ndarray
     scale_: np.ndarray
     observed_: np.ndarray
-    n_codes_: int
+    n_slots_: int
     groups_: np.ndarray
 
     def position(self, column):
@@ -67,8 +69,20 @@ class Codec(Protocol):
         Raises
         ------
         ValueError
-            Where cells are no numbers, missing or of an unknown category and the codec
-            has no value for them; it names the column.
+            Where cells are no numbers or of an unknown category and the codec has no
+            value for them; it names the column.
+        """
+
+    def special(self, values):
+        """Which values are no number or category, boolean of shape (n, n_variables).
+
+        These are special values, and those of missing cells.
+        """
+
+    def missing(self, X, values):
+        """Which variables of a table with these values are missing, (n, n_variables).
+
+        A pipeline may have put values in the place of missing cells.
         """
 
     def write(self, values, X, rows, factual):
@@ -97,6 +111,12 @@ class Codec(Protocol):
     def collect(self, by_code):
         """Sum what is given for each code, (n, d), by variable, (n, n_variables)."""
 
+    def measured(self, codes):
+        """Which codes, (n, d), are those of numbers, boolean of the same shape.
+
+        None of special or missing cells are.
+        """
+
     def slots_of(self, j):
         """Which codes a variable alone acts on, boolean of shape (d,).
 
@@ -118,5 +138,5 @@ class Codec(Protocol):
         -------
         dict of ndarray
             "lower", "upper", "rise" and "fall" of shape (n, d); "group" and "rank" of
-            shape (d,).
+            shape (d,); "states" of shape (p, 2).
         """

@@ -5,8 +5,13 @@ import warnings
 import numpy as np
 import pandas as pd
 
-from sklearn_ct._tables.containers import column_names, is_frame, take_column
-from sklearn_ct._tables.feature import Variable, cut, objects
+from sklearn_ct._tables.containers import (
+    column_names,
+    is_frame,
+    number_type,
+    take_column,
+)
+from sklearn_ct._tables.feature import ABSENT, MISSING, Variable, cut, objects
 
 MAX_DECIMALS = 4
 MANY_WORDS = 50  # different words that may be categories in a small table
@@ -68,26 +73,28 @@ def _listed(X, entry, position):
     return columns
 
 
-def describe(X, names, columns, categorical, start):
-    """Make the variable of some columns of a table, its codes from ``start`` on."""
+def describe(X, names, columns, categorical, start, special=()):
+    """Make the variable of some columns of a table, its codes from ``start`` on.
+
+    ``special`` has the values of a number that are none.
+    """
     name = names[columns[0]]
     column = take_column(X, columns[0])
-    ordered, decimals, grid, categories = False, None, None, None
+    ordered, decimals, grid, categories, states = False, None, None, None, ()
     if len(columns) > 1:
         name = tuple(names[j] for j in columns)
         categories = objects(name)
     elif categorical:
-        check_missing(column, name)
-        dtype = column.dtype
-        if isinstance(dtype, pd.CategoricalDtype):
-            categories = dtype.categories.to_numpy()
-            ordered = bool(dtype.ordered)
-        else:
-            categories = np.unique(np.asarray(column))
-            ordered = pd.api.types.is_bool_dtype(dtype)
+        categories, ordered, states = _labels(column, name)
     else:
         numbers = to_numbers(column, name)
-        check_missing(numbers, name)
+        check_finite(numbers, name)
+        states = np.array(special, dtype=float)
+        if (held := number_type(column.dtype)).kind == "f":
+            states = states.astype(held).astype(float)  # as the cells are read
+        missing = np.isnan(numbers)
+        numbers = numbers[~missing & ~np.isin(numbers, states)]
+        states = (*states.tolist(), *[MISSING] * bool(missing.any()))
         decimals = decimals_of(numbers, column.dtype)
         if decimals is None and column.dtype == np.float64:
             spread = np.std(numbers) or 1.0
@@ -101,7 +108,79 @@ def describe(X, names, columns, categorical, start):
         decimals=decimals,
         dtype=column.dtype,
         grid=grid,
+        states=states,
     )
+
+
+def _labels(column, name):
+    """Labels of a column of categories, whether they are ordered, and its states."""
+    missing, dtype = np.asarray(pd.isna(column)), column.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        categories = dtype.categories.to_numpy()
+        ordered = bool(dtype.ordered)
+    else:
+        present = np.asarray(column)[~missing]
+        check_finite(present, name)
+        categories = np.unique(present)
+        # Beside missing cells truth values are objects.
+        truth = missing.any() and pd.api.types.infer_dtype(categories) == "boolean"
+        ordered = truth or pd.api.types.is_bool_dtype(dtype)
+    if not len(categories):
+        raise ValueError(
+            f"Every cell of column {name!r} is missing, and it is a category, of "
+            "which none is known. Drop the column."
+        )
+    return categories, ordered, (ABSENT,) if missing.any() else ()
+
+
+def special_codes(given, position, names, categorical):
+    """Values of each number that are none, {position: list of float}.
+
+    Parameters
+    ----------
+    given : dict or None
+        The parameter ``special_values``.
+    position : callable
+        From a column's name to its position.
+    names : list
+        Of all columns.
+    categorical : set of int
+        Positions of the columns that are no numbers.
+
+    Raises
+    ------
+    ValueError
+        On unknown columns, categories, and what is no list of numbers; it names the
+        column.
+    """
+    codes = {}
+    for column, entry in (given or {}).items():
+        try:
+            j = position(column)
+        except ValueError as error:
+            raise ValueError(f"In the 'special_values' parameter: {error}") from None
+        name = names[j]
+        if j in categorical:
+            raise ValueError(
+                f"The 'special_values' of column {name!r} must be those of a number, "
+                "but the column is a category: each of its values has a code of its "
+                "own already. What may be chosen is said by 'domain'."
+            )
+        values = list(entry) if isinstance(entry, list | tuple | set) else [entry]
+        values = [x for part in values for x in np.atleast_1d(part).tolist()]
+        if not all(_is_number(x) for x in values):
+            raise ValueError(
+                f"The 'special_values' of column {name!r} must be a list of numbers, "
+                f"such as [-1, 999]. Got {entry!r} instead. (Missing cells need not "
+                "be listed.)"
+            )
+        codes.setdefault(j, []).extend(float(x) for x in values)
+    return {j: list(dict.fromkeys(values)) for j, values in codes.items()}
+
+
+def _is_number(value):
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and np.isfinite(value)
 
 
 def is_category(X, j):
@@ -216,21 +295,25 @@ def to_numbers(column, name):
         ) from error
 
 
-def check_missing(column, name):
-    """Raise where a column has missing or infinite cells."""
-    missing, cells = pd.isna(column), np.asarray(column)
-    if np.any(missing):
-        kind = "NaN"
-    elif cells.dtype.kind == "f" and not np.isfinite(cells).all():
-        kind = "infinity"
-    else:
-        return
-    raise ValueError(
-        f"Input X contains {kind} in column {name!r}. "
-        "CounterfactualTrainedClassifier does not accept missing values encoded "
-        "as NaN, nor infinite ones: put an imputer in front of it, for example "
-        "sklearn.impute.SimpleImputer in a Pipeline."
-    )
+def check_finite(column, name):
+    """Raise where a column has infinite cells."""
+    cells = np.asarray(column)
+    if cells.dtype.kind == "f" and np.isinf(cells).any():
+        raise ValueError(
+            f"Input X contains infinity in column {name!r}. Replace it by a number, "
+            "or by NaN, which is a missing cell."
+        )
+
+
+def check_present(column, name):
+    """Raise where a column of a one-hot block has missing or infinite cells."""
+    check_finite(column, name)
+    if np.any(pd.isna(column)):
+        raise ValueError(
+            f"Input X contains NaN in column {name!r}, which is part of a one-hot "
+            "block. Give the category as one column, whose cells may be missing, or "
+            "the block a column for what is missing."
+        )
 
 
 def check_block(X, columns, names):

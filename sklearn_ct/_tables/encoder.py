@@ -1,5 +1,6 @@
 """Between the user's columns and the model's input space, and back."""
 
+import warnings
 from difflib import get_close_matches
 
 import numpy as np
@@ -16,14 +17,16 @@ from sklearn_ct._tables.containers import (
 )
 from sklearn_ct._tables.discover import (
     block_codes,
-    check_missing,
+    check_finite,
+    check_present,
     describe,
     layout,
+    special_codes,
     take_block,
     to_numbers,
 )
-from sklearn_ct._tables.feature import cut
-from sklearn_ct._tables.scaling import Scaling
+from sklearn_ct._tables.feature import ABSENT, MISSING, UNKNOWN, cut
+from sklearn_ct._tables.scaling import Scaling, median
 
 # A column whose farthest value lies more than this many standard deviations from its
 # mean is heavy-tailed; "auto" bends it by an inverse hyperbolic sine.
@@ -36,8 +39,13 @@ class TabularEncoder(BaseEstimator):
     """Scale numbers and one-hot encode categories, invertibly.
 
     Three representations: the user's *table*; *values*, one float64 per variable
-    (numbers in the user's units, categories as codes, -1 for none of them); and
-    *codes*, the model's input space of shape (n, d).
+    (numbers in the user's units, categories as their places); and *codes*, the model's
+    input space of shape (n, d): a slot for each number and each category, behind them
+    the indicators of special values and of missing cells.
+
+    A special cell holds no number: its value is its own, its slot has the code of the
+    median, and its indicator is 1. So has a missing one. Of an unknown category, and of
+    a missing one, all slots are 0.
 
     Parameters
     ----------
@@ -45,27 +53,41 @@ class TabularEncoder(BaseEstimator):
         See `CounterfactualTrainedClassifier`.
     numeric_scaling : {"auto", "standard", "asinh", "quantile"} or None
         See `CounterfactualTrainedClassifier`.
+    special_values : dict or None
+        See `CounterfactualTrainedClassifier`.
+    handle_unknown : {"error", "ignore"}
+        See `CounterfactualTrainedClassifier`.
 
     Attributes
     ----------
     variables_ : list of Variable
-    n_codes_ : int
-        Width ``d`` of the model's input space.
+    n_slots_, n_codes_ : int
+        Slots of numbers and categories, and all codes ``d`` of the model's input space.
     lower_, upper_, mean_, scale_ : ndarray of shape (n_variables,)
         Observed bounds, mean and standard deviation of the numbers; NaN for the rest.
-    observed_ : boolean ndarray of shape (d,)
+    middle_ : ndarray of shape (n_variables,)
+        Median of the numbers; 0 for the rest.
+    observed_ : boolean ndarray of shape (n_slots_,)
         Categories that occur in the training rows; True for numbers.
     numbers_ : boolean ndarray of shape (n_variables,)
         Which variables are numbers.
     groups_ : ndarray of shape (d,)
-        Number of the one-hot group of each code, -1 for numbers.
+        Number of the one-hot group of each code, -1 for numbers and indicators.
     ranks_ : ndarray of shape (d,)
         Place of each category in its order; 0 for numbers and unordered ones.
     """
 
-    def __init__(self, categorical_features="auto", numeric_scaling="auto"):
+    def __init__(
+        self,
+        categorical_features="auto",
+        numeric_scaling="auto",
+        special_values=None,
+        handle_unknown="error",
+    ):
         self.categorical_features = categorical_features
         self.numeric_scaling = numeric_scaling
+        self.special_values = special_values
+        self.handle_unknown = handle_unknown
 
     def fit(self, X, sample_weight=None):
         """Learn variables, scales and categories from a table."""
@@ -74,30 +96,39 @@ class TabularEncoder(BaseEstimator):
         self.variables_ = []
         self._labels = {}
         start = 0
-        for columns, categorical in layout(X, self.categorical_features, self.position):
-            variable = describe(X, self.names_, columns, categorical, start)
+        laid_out = layout(X, self.categorical_features, self.position)
+        words = {k for columns, categorical in laid_out for k in columns if categorical}
+        special = special_codes(self.special_values, self.position, self.names_, words)
+        for columns, categorical in laid_out:
+            codes = special.get(columns[0], ())
+            variable = describe(X, self.names_, columns, categorical, start, codes)
             self.variables_.append(variable)
             start = variable.slots.stop
             if categorical and not variable.is_block:
                 labels = variable.categories.astype(object)
                 self._labels[columns[0]] = pd.Index(labels, dtype=object)
-        self.n_codes_ = start
         self._lay_out()
         values = self.read(X)
         numbers = self.numbers_
-        self._fit_numbers(values, numbers, sample_weight)
-        self.observed_ = np.ones(self.n_codes_, dtype=bool)
+        plain = np.where(self.special(values), np.nan, values)
+        # A column without any number is one of zeros.
+        plain[:, np.isnan(plain).all(axis=0)] = 0.0
+        self._fit_numbers(plain, numbers, sample_weight)
+        self.observed_ = np.ones(self.n_slots_, dtype=bool)
         for j in np.flatnonzero(~numbers):
+            known = values[values[:, j] >= 0, j].astype(int)
             size = len(self.variables_[j].categories)
-            counts = np.bincount(values[:, j].astype(int), minlength=size)
+            counts = np.bincount(known, minlength=size)
             self.observed_[self.variables_[j].slots] = counts > 0
         return self
 
     def _fit_numbers(self, values, numbers, sample_weight):
+        """Learn from values, NaN where they are no numbers."""
         statistics = np.full((4, len(numbers)), np.nan)
+        self.middle_ = np.zeros(len(numbers))
         if numbers.any():
             columns = values[:, numbers]
-            if (far := np.abs(columns).max(axis=0) > LARGEST).any():
+            if (far := np.nanmax(np.abs(columns), axis=0) > LARGEST).any():
                 j = np.flatnonzero(numbers)[np.argmax(far)]
                 raise ValueError(
                     f"Column {self.variables_[j].name!r} has values beyond "
@@ -105,11 +136,12 @@ class TabularEncoder(BaseEstimator):
                 )
             scaler = StandardScaler().fit(columns, sample_weight=sample_weight)
             statistics[:, numbers] = (
-                columns.min(axis=0),
-                columns.max(axis=0),
+                np.nanmin(columns, axis=0),
+                np.nanmax(columns, axis=0),
                 scaler.mean_,
                 np.sqrt(scaler.var_),
             )
+            self.middle_[numbers] = [median(x, sample_weight) for x in columns.T]
         self.lower_, self.upper_, self.mean_, self.scale_ = statistics
         reach = np.maximum(self.upper_ - self.mean_, self.mean_ - self.lower_)
         # A constant column has no tail, whatever the rounding error of its mean.
@@ -169,32 +201,35 @@ class TabularEncoder(BaseEstimator):
         Raises
         ------
         ValueError
-            On missing or infinite cells and on unknown categories; it names the
-            column.
+            On infinite cells and, unless they are ignored, on unknown categories; it
+            names the column.
         """
         values = np.empty((len(X), len(self.variables_)))
         plain = isinstance(X, np.ndarray) and X.dtype.kind in "fiub"
         if plain:
-            finite = np.isfinite(X).all(axis=0)
-            if not finite.all():
-                first = int(np.argmin(finite))
-                check_missing(X[:, first], self.names_[first])
             numbers = [j for j, v in enumerate(self.variables_) if v.is_number]
             where = [self.variables_[j].columns[0] for j in numbers]
             values[:, numbers] = X[:, where]
+            for j in np.flatnonzero(~np.isfinite(values[:, numbers]).all(axis=0)):
+                values[:, numbers[j]] = self._numbers(values[:, numbers[j]], numbers[j])
         for j, variable in enumerate(self.variables_):
             if variable.is_block:
                 block = take_block(X, variable.columns)
                 for cells, position in zip(block.T, variable.columns, strict=True):
-                    check_missing(cells, self.names_[position])
+                    check_present(cells, self.names_[position])
                 values[:, j] = block_codes(block)
             elif not variable.is_number:
                 values[:, j] = self._category_codes(X, variable)
             elif not plain:
                 column = take_column(X, variable.columns[0])
-                values[:, j] = to_numbers(column, variable.name)
-                check_missing(values[:, j], variable.name)
+                values[:, j] = self._numbers(to_numbers(column, variable.name), j)
         return values
+
+    def _numbers(self, cells, j):
+        if np.isfinite(cells).all():
+            return cells
+        check_finite(cells, self.variables_[j].name)
+        return np.where(np.isnan(cells), MISSING, cells)
 
     def _category_codes(self, X, variable):
         column = take_column(X, variable.columns[0])
@@ -205,27 +240,60 @@ class TabularEncoder(BaseEstimator):
             same = dtypes[0].categories.equals(dtypes[1].categories)
             if same and (codes >= 0).all():
                 return codes
-        check_missing(column, variable.name)
         if not len(column):
             return np.empty(0)
-        cells = np.asarray(column, dtype=object)
-        codes = self._labels[variable.columns[0]].get_indexer(cells)
-        if (codes < 0).any():
-            unknown = pd.unique(np.asarray(column)[codes < 0])
-            raise ValueError(
-                f"Found unknown categories {cut(unknown)} in column "
+        cells, missing = np.asarray(column, dtype=object), np.asarray(pd.isna(column))
+        codes = self._labels[variable.columns[0]].get_indexer(cells).astype(float)
+        unknown = (codes < 0) & ~missing
+        if unknown.any():
+            check_finite(np.asarray(column), variable.name)
+            found = (
+                f"Found unknown categories {cut(pd.unique(cells[unknown]))} in column "
                 f"{variable.name!r}; fit saw {cut(variable.categories)}."
             )
+            if self.handle_unknown == "error":
+                raise ValueError(
+                    f"{found} (handle_unknown='ignore' takes them as none of these.)"
+                )
+            warnings.warn(
+                f"{found} They are encoded as none of these.", UserWarning, stacklevel=2
+            )
+        codes[unknown], codes[missing] = UNKNOWN, ABSENT
         return codes
+
+    def special(self, values):
+        """Which values are no number or category: special ones, and missing cells.
+
+        Of the same shape (n, n_variables).
+        """
+        found = self.missing(None, values)
+        for j, state in self._states:
+            found[:, j] |= values[:, j] == state
+        return found
+
+    def missing(self, X, values):
+        """Which variables of a table with these values are missing."""
+        return values == np.where(self.numbers_, MISSING, ABSENT)
+
+    def ordinary(self, values):
+        """Values with the median, or the first category, in place of special ones."""
+        special = self.special(values)
+        return np.where(special, self.middle_, values) if special.any() else values
 
     def embed(self, values):
         """Codes of values, float64 of shape (n, n_codes)."""
-        codes = np.zeros((len(values), self.n_codes_))
-        for index, slots, scaler in self._scalers if len(values) else ():
-            codes[:, slots] = scaler.transform(values[:, index])
+        codes = self._embed_numbers(self.ordinary(values))
         chosen = values[:, ~self.numbers_].astype(int)
         rows, which = np.nonzero(chosen >= 0)
         codes[rows, self._starts[~self.numbers_][which] + chosen[rows, which]] = 1.0
+        for slot, (j, state) in enumerate(self._states, self.n_slots_):
+            codes[:, slot] = values[:, j] == state
+        return codes
+
+    def _embed_numbers(self, values):
+        codes = np.zeros((len(values), self.n_codes_))
+        for index, slots, scaler in self._scalers if len(values) else ():
+            codes[:, slots] = scaler.transform(values[:, index])
         return codes
 
     def transform(self, X):
@@ -246,11 +314,13 @@ class TabularEncoder(BaseEstimator):
         for j, variable in enumerate(self.variables_):
             if not variable.is_number:
                 values[:, j] = codes[:, variable.slots].argmax(axis=1)
+        for slot, (j, state) in enumerate(self._states, self.n_slots_):
+            values[codes[:, slot] > 0.5, j] = state
         return values
 
     def table(self, values):
         """Table of values alone, in the container and the types that `fit` saw."""
-        columns = {}
+        columns, special = {}, self.special(values)
         for j, variable in enumerate(self.variables_):
             if variable.is_block:
                 one_hot = values[:, [j]] == np.arange(len(variable.columns))
@@ -258,7 +328,8 @@ class TabularEncoder(BaseEstimator):
                     columns[position] = one_hot[:, k].astype(float)
             else:
                 new = values[:, j]
-                new = variable.round(new) if variable.is_number else new
+                if variable.is_number:
+                    new = np.where(special[:, j], new, variable.round(new))
                 columns[variable.columns[0]] = variable.cells(new)
         frame = pd.DataFrame({j: columns[j] for j in range(len(self.names_))})
         if not self._types:
@@ -305,46 +376,66 @@ class TabularEncoder(BaseEstimator):
 
     def spread(self, by_variable):
         """Repeat what is given for each variable over its codes, (.., n_codes)."""
-        return np.repeat(by_variable, self._sizes, axis=-1)
+        return np.take(by_variable, self._owner, axis=-1)
 
     def slots_of(self, j):
         """Which codes are those of a variable, boolean of shape (n_codes,)."""
-        own = np.zeros(self.n_codes_, dtype=bool)
-        own[self.variables_[j].slots] = True
-        return own
+        return self._owner == j
 
     def collect(self, by_code):
         """Sum what is given for each code over its variable, (n, n_variables)."""
-        return np.add.reduceat(by_code, self._starts, axis=1)
+        total = np.add.reduceat(by_code[:, : self.n_slots_], self._starts, axis=1)
+        for slot, (j, _) in enumerate(self._states, self.n_slots_):
+            total[:, j] += by_code[:, slot]
+        return total
+
+    def measured(self, codes):
+        """Which codes are those of numbers, of the same shape: no special cells'."""
+        measured = np.broadcast_to(self.numbers_[self._owner], codes.shape).copy()
+        measured[:, self.n_slots_ :] = False
+        for slot, indicator in self.states_:
+            measured[:, slot] &= codes[:, indicator] < 0.5
+        return measured
 
     def _lay_out(self):
         variables = self.variables_
-        self._sizes = np.array([v.slots.stop - v.slots.start for v in variables])
-        self._starts = np.cumsum(self._sizes) - self._sizes
+        sizes = np.array([v.slots.stop - v.slots.start for v in variables])
+        self._starts = np.cumsum(sizes) - sizes
         self.numbers_ = np.array([v.is_number for v in variables], dtype=bool)
+        self._states = [(j, s) for j, v in enumerate(variables) for s in v.states]
+        of_state = np.array([j for j, _ in self._states], dtype=int)
+        self._owner = np.r_[np.repeat(np.arange(len(sizes)), sizes), of_state]
+        self.n_slots_, self.n_codes_ = sizes.sum(), len(self._owner)
+        pairs = [
+            (slot, indicator)
+            for indicator, (j, _) in enumerate(self._states, self.n_slots_)
+            for slot in range(variables[j].slots.start, variables[j].slots.stop)
+        ]
+        self.states_ = np.array(pairs, dtype=int).reshape(-1, 2)
         number = np.where(self.numbers_, -1, np.cumsum(~self.numbers_) - 1)
-        self.groups_ = self.spread(number)
-        self.ranks_ = np.concatenate(
-            [
-                np.arange(len(v.categories)) if v.ordered else np.zeros(size)
-                for v, size in zip(variables, self._sizes, strict=True)
-            ]
-        ).astype(float)
+        self.groups_, self.ranks_ = self.spread(number), np.zeros(self.n_codes_)
+        self.groups_[self.n_slots_ :] = -1
+        for v in variables:
+            if v.ordered:
+                self.ranks_[v.slots] = np.arange(len(v.categories))
 
     def constraint_arrays(self, lower, upper, allowed, rise, fall):
         """Rules on the variables as the arrays of `Constraints` on the codes."""
         return {
-            "lower": self._embed_bounds(lower, 0.0),
-            "upper": self._embed_bounds(upper, allowed),
+            "lower": self._embed_bounds(lower, 0.0, 0.0),
+            "upper": self._embed_bounds(upper, allowed, 1.0),
             "rise": self.spread(rise),
             "fall": self.spread(fall),
             "group": self.groups_,
             "rank": self.ranks_,
+            "states": self.states_,
         }
 
-    def _embed_bounds(self, bounds, categories):
-        finite = np.where(np.isfinite(bounds), bounds, 0.0)
-        codes = self.embed(np.where(self.numbers_, finite, -1.0))
+    def _embed_bounds(self, bounds, categories, indicators):
+        codes = self._embed_numbers(np.where(np.isfinite(bounds), bounds, 0.0))
         infinite = self.spread(~np.isfinite(bounds) & self.numbers_)
         codes[infinite] = self.spread(bounds)[infinite]
-        return np.where(self.groups_ >= 0, categories, codes)
+        slots = codes[:, : self.n_slots_]
+        slots[:] = np.where(self.groups_[: self.n_slots_] >= 0, categories, slots)
+        codes[:, self.n_slots_ :] = indicators
+        return codes

@@ -6,6 +6,12 @@ import numpy as np
 
 from sklearn_ct._tables.containers import number_type
 
+# What a missing cell has for a value. Of a number: one that no column has and that,
+# unlike NaN, equals itself, so that a changed cell is one whose value is another.
+MISSING = -1e200
+# Of a category, whose places are counted from 0: none of the known ones, and missing.
+UNKNOWN, ABSENT = -1.0, -2.0
+
 
 @dataclass(frozen=True)
 class Variable:
@@ -31,6 +37,9 @@ class Variable:
         others) gives the same answer.
     dtype : dtype
         Of the user's column.
+    states : tuple of float
+        Values of cells that are neither numbers nor categories and have a code of
+        their own: special values, and that of a missing cell where `fit` saw any.
     """
 
     name: object
@@ -41,11 +50,17 @@ class Variable:
     decimals: int | None
     dtype: object
     grid: int | None = None
+    states: tuple = ()
 
     @property
     def is_number(self):
         """Whether the variable is a number rather than a choice of categories."""
         return self.categories is None
+
+    @property
+    def missing(self):
+        """Value of a missing cell."""
+        return MISSING if self.is_number else ABSENT
 
     @property
     def is_block(self):
@@ -89,11 +104,18 @@ class Variable:
 
     def cells(self, values):
         """Cells of the user's column, for a variable that is no block."""
+        missing = values == MISSING if self.is_number else values < 0
+        here = np.where(missing, 0.0, values) if missing.any() else values
         if not self.is_number:
-            return self.categories[values.astype(int)]
-        if self.dtype == object and self.decimals == 0:
-            return values.astype(int).astype(object)
-        return values
+            cells = self.categories[here.astype(int)]
+        elif self.dtype == object and self.decimals == 0:
+            cells = here.astype(int).astype(object)
+        else:
+            cells = here
+        if missing.any():
+            cells = cells.astype(float if self.is_number else object)
+            cells[missing] = np.nan
+        return cells
 
     @property
     def _number_type(self):

@@ -41,7 +41,7 @@ class Scaling:
         self.kind = kind
 
     def fit(self, X, sample_weight=None):
-        """Learn from columns of shape (n, n_columns)."""
+        """Learn from columns of shape (n, n_columns), NaN where there is no number."""
         self.quantiles_ = self.center_ = self.width_ = None
         self.mean_, self.scale_ = np.zeros(X.shape[1]), np.ones(X.shape[1])
         if self.kind == "identity":
@@ -144,22 +144,33 @@ def center_and_width(X, sample_weight=None):
     ndarray, ndarray of shape (n_columns,)
         The widths are positive.
     """
-    weight = np.ones(len(X)) if sample_weight is None else sample_weight
     center, width = np.zeros(X.shape[1]), np.ones(X.shape[1])
     for j, x in enumerate(X.T):
-        if x.min() < 0:
-            center[j] = weighted_median(x, weight)
+        if np.nanmin(x) < 0:
+            center[j] = median(x, sample_weight)
         away = np.abs(x - center[j])
-        apart = away > 0
-        if apart.any():
-            width[j] = weighted_median(away, weight) or weighted_median(
-                away[apart], weight[apart]
+        if (away > 0).any():
+            width[j] = median(away, sample_weight) or median(
+                np.where(away > 0, away, np.nan), sample_weight
             )
     return center, width
 
 
-def weighted_median(x, weight):
-    """Smallest value that at least half of the weight does not exceed."""
+def median(x, sample_weight=None):
+    """Smallest number that at least half of the weight does not exceed.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n,)
+        NaN is no number.
+    sample_weight : ndarray of shape (n,), optional
+    """
+    here = ~np.isnan(x)
+    x = x[here]
+    if sample_weight is None:
+        middle = (len(x) - 1) // 2
+        return np.partition(x, middle)[middle]
+    weight = sample_weight[here]
     order = np.argsort(x, kind="stable")
     reached = np.cumsum(weight[order])
     return x[order][np.searchsorted(reached, reached[-1] / 2)]

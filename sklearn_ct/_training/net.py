@@ -277,6 +277,7 @@ class CounterfactualNet(NeuralNetClassifier):
         reach = torch.ones_like(X[0])
         if self.constraints is not None:
             numbers = self.constraints.group.to(X.device) < 0
+            numbers[self.constraints.states[:, 1].to(X.device)] = False
             reach = torch.where(numbers, reach, X.std(0, correction=0))
         return reach.to(self.device)
 

@@ -63,7 +63,7 @@ def fitted():
     return {name: make() for name, make in FITTED.items()}
 
 
-IMPUTER = "put an imputer in front"
+FINITE = "Replace it by a number, or by NaN"
 
 # What the constructor takes, looked at in fit: (id, parameters, message).
 RULES = [
@@ -132,6 +132,17 @@ RULES = [
     ("module-one-output", {"module": torch.nn.Linear(21, 1)},
      "'module' parameter must give one logit for each of the 2 classes"),
     ("module-words", {"module": _Words()}, "'module' parameter must take .* a tensor"),
+    ("special-unknown", {"special_values": {"agee": [-1]}},
+     r"'special_values' parameter: Unknown column 'agee'. Did you mean 'age'\?"),
+    ("special-category", {"special_values": {"housing": ["other"]}},
+     "'special_values' of column 'housing' .* a number, but the column is a category"),
+    ("special-text", {"special_values": {"age": ["none"]}},
+     r"'special_values' of column 'age' must be a list of numbers, .* Got \['none'\]"),
+    ("special-word", {"special_values": {"age": "-1"}},
+     "'special_values' of column 'age' must be a list of numbers, .* Got '-1'"),
+    ("special-nan", {"special_values": {"age": [np.nan]}},
+     r"'age' must be a list of numbers, .*\(Missing cells need not be listed"),
+    ("special-none", {"special_values": {"age": None}}, "must be a list of numbers"),
     ("module-no-parameters", {"module": torch.nn.Identity()},
      "'module' parameter must be a torch.nn.Module with parameters"),
     ("class-weight", {"class_weight": {"maybe": 1.0}}, "class_weight"),
@@ -147,6 +158,9 @@ PARAMETERS = {
     "domain": ["nonsense", 1],
     "categorical_features": ["nonsense", 1],
     "numeric_scaling": ["minmax", 1],
+    "special_values": ["nonsense", [-1], 1],
+    "missing": ["drop", None, True],
+    "handle_unknown": ["warn", None, True],
     "generator": ["nonsense", None, 1],
     "lambda_div": [-0.1, "0.1", None, np.nan],
     "lambda_adv": [-0.1, "0.1", None],
@@ -176,16 +190,10 @@ PARAMETERS = {
 
 # What fit is given: (id, X, y, message).
 TABLES = [
-    ("nan", _with("debt", np.nan), Y, f"NaN in column 'debt'.*{IMPUTER}"),
-    ("inf", _with("debt", np.inf), Y, f"infinity in column 'debt'.*{IMPUTER}"),
-    ("nan-array", _array_with(np.nan), Y, f"NaN in column 2.*{IMPUTER}"),
-    ("inf-array", _array_with(-np.inf), Y, f"infinity in column 2.*{IMPUTER}"),
-    ("nan-category", X.assign(housing=X["housing"].where(X.index > 3)), Y,
-     f"NaN in column 'housing'.*{IMPUTER}"),
-    ("none-in-words", X.assign(housing=["rent", None] * 60), Y,
-     f"NaN in column 'housing'.*{IMPUTER}"),
-    ("nan-nullable", X.assign(age=X["age"].astype("Int64").where(X.index > 3)), Y,
-     f"NaN in column 'age'.*{IMPUTER}"),
+    ("inf", _with("debt", np.inf), Y, f"infinity in column 'debt'.*{FINITE}"),
+    ("inf-array", _array_with(-np.inf), Y, f"infinity in column 2.*{FINITE}"),
+    ("nothing-in-words", X.assign(job=pd.Series([None] * 120, dtype="category")), Y,
+     "neither|Every cell of column 'job' is missing.*Drop the column"),
     ("dates", X.assign(day=pd.Timestamp("2020-01-01")), Y,
      "Column 'day' of type datetime.* is neither a number nor a category"),
     ("lists", X.assign(many=[[1]] * 120), Y, "Column 'many' of type object is neither"),
@@ -333,12 +341,11 @@ QUERIES = [
      r"unknown categories \['boat'\] in column 'housing'; fit saw \['rent', "),
     ("type", "frame", X.assign(age=["old"] * 120),
      "Column 'age' of type .* is neither a number nor a category"),
-    ("nan", "frame", _with("debt", np.nan), f"NaN in column 'debt'.*{IMPUTER}"),
-    ("inf", "frame", _with("debt", np.inf), f"infinity in column 'debt'.*{IMPUTER}"),
-    ("nan-array", "array", _array_with(np.nan), f"NaN in column 2.*{IMPUTER}"),
+    ("inf", "frame", _with("debt", np.inf), f"infinity in column 'debt'.*{FINITE}"),
+    ("inf-array", "array", _array_with(np.inf), f"infinity in column 2.*{FINITE}"),
     ("nan-in-a-block", "dummies",
      DUMMIES.astype(float).assign(own=np.where(DUMMIES.index == 3, np.nan, 0)),
-     f"NaN in column 'own'.*{IMPUTER}"),
+     "NaN in column 'own'.*one-hot block"),
 ]  # fmt: skip
 
 

@@ -297,3 +297,55 @@ def test_no_rows_to_project():
     constraints = grouped(3)
     none = one_hot(3)
     assert constraints.project(none, none).shape == (0, 3)
+
+
+# -- cells that hold nothing to move ------------------------------------------
+
+# A number and two indicators, a pair of categories and its indicator.
+STATES = replace(
+    Constraints.free(6),
+    lower=torch.tensor([[-9.0, 0, 0, 0, 0, 0]]),
+    upper=torch.tensor([[9.0, 1, 1, 1, 1, 1]]),
+    group=torch.tensor([-1, -1, -1, 0, 0, -1]),
+    states=torch.tensor([[0, 1], [0, 2], [3, 5], [4, 5]]),
+)
+CELLS = torch.tensor(
+    [
+        [2.0, 0, 0, 1, 0, 0],
+        [0.5, 0, 1, 0, 1, 0],
+        [2.0, 0, 0, 0, 0, 1],
+        [0.5, 1, 0, 0, 0, 1],
+    ]
+)
+
+
+def test_what_indicators_hold_does_not_move():
+    bound = STATES.bind(CELLS)
+    moved = bound.project(CELLS + torch.tensor([1.0, 1, 1, 0.5, 0, -1]), CELLS)
+    expected = CELLS.clone()
+    expected[[0, 2], 0] += 1
+    expected[1, 3:5] = torch.tensor([0.25, 0.75])
+    torch.testing.assert_close(moved, expected)
+    torch.testing.assert_close(bound.take(torch.tensor([2])).lower, bound.lower[[2]])
+
+
+def test_directions_hold_beside_indicators():
+    fall = torch.tensor([[False, True, True, True, True, True]])
+    bound = replace(STATES, fall=fall).bind(CELLS)
+    moved = bound.project(CELLS - 1, CELLS)
+    torch.testing.assert_close(moved[:, :3], CELLS[:, :3])
+
+
+def test_nothing_is_moved_into_an_empty_cell_or_out_of_it():
+    found = CELLS[[0, 1, 0, 2]]
+    real = CELLS[[1, 0, 2, 3]]
+    protected = STATES.protect(real, found)
+    expected = torch.stack(
+        [
+            torch.cat([found[0, :3], real[0, 3:]]),
+            torch.cat([found[1, :3], real[1, 3:]]),
+            torch.cat([real[2, :3], found[2, 3:]]),
+            torch.cat([found[3, :3], real[3, 3:]]),
+        ]
+    )
+    torch.testing.assert_close(protected, expected)

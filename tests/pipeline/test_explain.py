@@ -446,13 +446,22 @@ def test_missing_cells(loans, imputer):
     assert asked.isna().any(axis=1).any()
     result = explain(pipeline, asked, mutability=MUTABILITY | {"income": "none"})
     check_answers(pipeline, asked, result, {"age": "none", "income": "none"})
-    # An indicator stays as it is, which the search does not know.
-    assert result.valid.mean() > (0.4 if imputer.add_indicator else 0.6)
+    assert result.valid.mean() > 0.6
     # Frozen: present cells to the bit, missing ones still missing.
     pd.testing.assert_series_equal(result.counterfactuals["income"], asked["income"])
+    pd.testing.assert_frame_equal(result.counterfactuals.isna(), asked.isna())
+
+
+def test_missing_cells_may_be_set_where_asked(loans):
+    X, y = with_holes(loans[0][NUMBERS], ["income", "debt"]), loans[1]
+    free = classifier(missing="free")
+    pipeline = make_pipeline(SimpleImputer(), StandardScaler(), free).fit(X, y)
+    asked = rejected(pipeline, X, 60)
+    result = explain(pipeline, asked)
+    check_answers(pipeline, asked, result)
     before, after = asked.isna(), result.counterfactuals.isna()
     assert not (after & ~before).to_numpy().any()
-    assert (before & after).to_numpy().any()
+    assert (before & ~after).to_numpy().any()
 
 
 def test_missing_cells_of_an_array(loans):
@@ -1007,8 +1016,8 @@ def test_bad_arguments_behind_a_pipeline(loans):
         explain(pipeline, X[NUMBERS[:-1]])
     with pytest.raises(ValueError, match="2D array"):
         explain(pipeline, X.to_numpy()[0])
-    with pytest.raises(ValueError, match="NaN"):
-        explain(pipeline, X[:2].assign(age=[30.0, np.nan]))
+    with pytest.raises(ValueError, match="infinity"):
+        explain(pipeline, X[:2].assign(age=[30.0, np.inf]))
     with pytest.raises(TypeError, match="'targets'"):
         explain(pipeline, X[:2], targets=1)
 

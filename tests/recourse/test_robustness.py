@@ -24,7 +24,8 @@ class Subject:
 
 
 class Codec:
-    groups_ = np.array([-1, -1, 0, 0])
+    def measured(self, codes):
+        return np.broadcast_to(np.array([True, True, False, False]), codes.shape)
 
 
 @pytest.fixture(scope="module")

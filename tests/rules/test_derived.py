@@ -61,7 +61,7 @@ def test_links_work_behind_a_pipeline(fitted):
         (lambda f: f.assign(age=f.age + 1), "changed the column 'age'"),
         (
             lambda f: f.assign(debt=np.nan),
-            "as in X.* NaN in column 'debt'",
+            "as in X.* NaN in column 'debt', which was not",
         ),
         ("share", "'project' parameter of explain must be a callable or None"),
     ],

@@ -31,7 +31,7 @@ def test_both_are_codecs():
 
 
 def test_their_methods_take_the_same():
-    assert len(METHODS) == 11
+    assert len(METHODS) == 14
     for kind in (TabularEncoder, PipelineCodec):
         for name in METHODS:
             asked = list(inspect.signature(getattr(Codec, name)).parameters)
@@ -55,7 +55,7 @@ def test_shapes_are_those_written_down(make):
     X, y = make_loan_applications(120, random_state=0)
     clf = CounterfactualTrainedClassifier(max_epochs=1, random_state=0)
     codec, X = make(clf, X, y)
-    v, s, d, n = len(codec.variables_), codec.n_codes_, len(codec.groups_), 5
+    v, s, d, n = len(codec.variables_), codec.n_slots_, len(codec.groups_), 5
     assert codec.names_ == list(X.columns)
     assert s == sum(
         variable.slots.stop - variable.slots.start for variable in codec.variables_
@@ -79,7 +79,11 @@ def test_shapes_are_those_written_down(make):
     arrays = codec.constraint_arrays(*(np.repeat(array, n, axis=0) for array in given))
     shapes = {name: array.shape for name, array in arrays.items()}
     of_rows = dict.fromkeys(("lower", "upper", "rise", "fall"), (n, d))
-    assert shapes == of_rows | dict.fromkeys(("group", "rank"), (d,))
+    of_codes = dict.fromkeys(("group", "rank"), (d,))
+    assert shapes == of_rows | of_codes | {"states": (0, 2)}
+    assert codec.special(values).shape == codec.missing(X[:n], values).shape == (n, v)
+    assert not codec.special(values).any()
+    assert codec.measured(codes).shape == (n, d)
     rows = np.array([3, 1])
     written = codec.write(values[rows], X[:n], rows, values[rows])
     assert written.equals(X.iloc[rows])

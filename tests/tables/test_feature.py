@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from sklearn_ct._tables.discover import (
     block_codes,
-    check_missing,
+    check_finite,
+    check_present,
     decimals_of,
     describe,
     is_category,
@@ -256,18 +257,18 @@ def test_to_numbers():
             to_numbers(wrong, "a")
 
 
-@pytest.mark.parametrize(
-    ("column", "kind"),
-    [
-        ([1.0, np.nan], "NaN"),
-        (pd.Series([1, None], dtype="Int64"), "NaN"),
-        (pd.Series(["a", None]), "NaN"),
-        ([1.0, -np.inf], "infinity"),
-    ],
-)
-def test_missing_cells_are_named(column, kind):
-    with pytest.raises(ValueError, match=f"contains {kind} in column 'a'.*imputer"):
-        check_missing(column, "a")
+@pytest.mark.parametrize("cells", [[1.0, np.inf], [-np.inf, 0.0]])
+def test_infinite_cells_are_named(cells):
+    for column in (np.array(cells), pd.Series(cells)):
+        with pytest.raises(ValueError, match="infinity in column 'a'.*by NaN"):
+            check_finite(column, "a")
+    check_finite(pd.Series([1.0, np.nan]), "a")
+
+
+@pytest.mark.parametrize("cells", [[1.0, np.nan], [None, 0.0], [pd.NA, 1]])
+def test_missing_cells_of_a_block_are_named(cells):
+    with pytest.raises(ValueError, match="NaN in column 'a'.*one-hot block"):
+        check_present(pd.Series(cells), "a")
 
 
 def test_long_lists_are_cut():

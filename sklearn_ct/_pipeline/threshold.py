@@ -76,8 +76,9 @@ class Cutoff:
         return shifted
 
     def unshift(self, result, classes):
-        """Answers with their probabilities before the shift."""
+        """Answers with their probabilities before the shift, and their thresholds."""
         own = self.weights[(result.target == classes[1]).astype(int)]
         target = result.probability * (1 - own)
         other = (1 - result.probability) * own
-        return replace(result, probability=target / (target + other))
+        probability = target / (target + other)
+        return replace(result, probability=probability, threshold=1 - own)

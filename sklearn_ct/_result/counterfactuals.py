@@ -7,11 +7,16 @@ import numpy as np
 import pandas as pd
 
 from sklearn_ct._result.describe import sentence
+from sklearn_ct._result.groups import first_of_each, groups_of
 from sklearn_ct._result.html import table_of
-from sklearn_ct._result.serialize import PER_ROW, dump, load
+from sklearn_ct._result.pareto import unbeaten
+from sklearn_ct._result.serialize import OPTIONAL, PER_ROW, dump, load
 from sklearn_ct._result.status import Status
 from sklearn_ct._tables.containers import as_pandas, cells_of, take_rows
 from sklearn_ct.metrics import implausibility_distance
+
+# Columns of the table of changes.
+CHANGES = ["row", "query", "alternative", "feature", "from", "to"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -19,7 +24,8 @@ class Counterfactuals:
     """Counterfactuals of some rows, with what became of each search.
 
     Made by `CounterfactualTrainedClassifier.explain` and `sklearn_ct.explain`.
-    Iterating, indexing and slicing give parts of the same type.
+    Iterating, indexing and slicing give parts of the same type. Measures of rows
+    without an answer are NaN, so that no mean takes them for cheap.
 
     Attributes
     ----------
@@ -28,6 +34,8 @@ class Counterfactuals:
         answers; containers, columns, types and index as `fit` and `explain` saw them.
     query : ndarray of shape (m,)
         Number of the row of the call that each row answers.
+    alternative : ndarray of shape (m,)
+        Number of the answer among those to the same row, from 0 on.
     target : ndarray of shape (m,)
         Class label asked for.
     status : ndarray of shape (m,)
@@ -38,16 +46,21 @@ class Counterfactuals:
         For infeasible rows, what stood in the way; for answers that do not reach
         ``tau``, that they do not; otherwise empty.
     probability : ndarray of shape (m,)
-        Predicted probability of the target for the counterfactual.
+        Predicted probability of the target for the counterfactual; NaN for infeasible
+        rows.
     cost : ndarray of shape (m,)
         Distance (l1) from the factual in the model's standardised input space, where a
-        switched category counts 2; each feature by its weight in ``feature_costs``.
+        switched category counts 2; each feature by its weight in ``feature_costs``. NaN
+        for infeasible rows, 0 for those there already.
     diversity : ndarray of shape (m,)
         Mean distance (l1, all features alike) to the other valid answers for the same
         row; NaN where there is no other.
     invalidation_rate : ndarray of shape (m,) or None
         Share of noisy copies of the answer that are not predicted as the target; NaN
         for infeasible rows. None unless ``explain`` was given ``noise``.
+    threshold : ndarray of shape (m,) or None
+        Probability from which on the estimator predicts the target. None unless it
+        decides by a threshold of its own.
     """
 
     factuals: object
@@ -60,6 +73,8 @@ class Counterfactuals:
     cost: np.ndarray
     diversity: np.ndarray
     invalidation_rate: np.ndarray | None = None
+    threshold: np.ndarray | None = None
+    alternative: np.ndarray | None = None
     # For each variable: its name, the positions of its columns, whether changed.
     _features: list = field(default_factory=list)
     _changed: np.ndarray = None  # (m, n_variables)
@@ -67,7 +82,13 @@ class Counterfactuals:
     _references: dict = field(default_factory=dict)  # label -> codes of real rows
 
     def __post_init__(self):
-        """Freeze the arrays."""
+        """Complete the parts, and freeze the arrays."""
+        if self.alternative is None:
+            place = pd.Series(self.query).groupby(self.query).cumcount()
+            object.__setattr__(self, "alternative", place.to_numpy())
+        for name in ("probability", "cost"):
+            measure = np.where(self.valid, getattr(self, name), np.nan)
+            object.__setattr__(self, name, measure)
         for value in vars(self).values():
             if isinstance(value, np.ndarray):
                 value.flags.writeable = False
@@ -79,18 +100,22 @@ class Counterfactuals:
 
     @property
     def n_changes(self):
-        """Number of features changed, (m,); a one-hot block counts once."""
+        """Number of features changed, (m,); a one-hot block counts once.
+
+        0 for infeasible rows, whose answer is the factual; `to_frame` has NaN.
+        """
         return self._changed.sum(axis=1)
 
     @cached_property
     def implausibility(self):
         """Mean l1 distance to real rows of the target class, (m,).
 
-        Computed when first asked for; see `sklearn_ct.metrics.implausibility_distance`.
+        NaN for infeasible rows. Computed when first asked for; see
+        `sklearn_ct.metrics.implausibility_distance`.
         """
         result = np.full(len(self), np.nan)
         for label, real in self._references.items():
-            rows = self.target == label
+            rows = (self.target == label) & self.valid
             if rows.any() and len(real):
                 result[rows] = implausibility_distance(
                     self._codes[rows], real, average=False
@@ -109,7 +134,7 @@ class Counterfactuals:
         """Rows by number, slice, list or boolean mask."""
         rows = np.arange(len(self))[rows]
         rows = np.atleast_1d(rows)
-        per_row = {*PER_ROW, "invalidation_rate", "_changed", "_codes"}
+        per_row = {*PER_ROW, *OPTIONAL, "_changed", "_codes"}
         per_row -= {"implausibility"}  # computed when first asked for
         part = replace(
             self,
@@ -145,20 +170,22 @@ class Counterfactuals:
         Returns
         -------
         DataFrame
-            Columns of the input, then ``target``, ``status``, ``probability``,
-            ``cost``, ``n_changes``, ``reason`` and, where asked for,
-            ``invalidation_rate``, each with ``_`` behind it where the input has a
-            column of that name; the index is that of the factuals.
+            Columns of the input, then ``query``, ``alternative``, ``target``,
+            ``status``, ``reason``, ``probability``, ``cost``, ``implausibility``,
+            ``diversity``, ``n_changes`` and, where there are such,
+            ``invalidation_rate`` and ``threshold``, each with ``_`` behind it where the
+            input has a column of that name; the index is that of the factuals. Measures
+            of rows without an answer are NaN.
         """
         frame = as_pandas(self.counterfactuals).copy()
-        outcome = ("target", "status", "probability", "cost", "n_changes", "reason")
-        if self.invalidation_rate is not None:
-            outcome += ("invalidation_rate",)
-        for name in outcome:
+        given = [name for name in OPTIONAL if getattr(self, name) is not None]
+        for name in (*PER_ROW, "n_changes", *given):
             free = name
             while free in frame:
                 free += "_"
             value = getattr(self, name)
+            if name == "n_changes":  # as all measures
+                value = np.where(self.valid, value, np.nan)
             # Texts have one type, with rows and without, as a Dask `meta` needs.
             dtype = None if value.dtype.kind in "biuf" else object
             frame[free] = pd.Series(value, frame.index, dtype=dtype)
@@ -170,8 +197,9 @@ class Counterfactuals:
         Returns
         -------
         DataFrame
-            Columns ``row`` (label of the factual's index), ``feature``, ``from`` and
-            ``to``; for a one-hot block the names of its columns.
+            Columns ``row`` (label of the factual's index), ``query``, ``alternative``,
+            ``feature``, ``from`` and ``to``; for a one-hot block the names of its
+            columns.
         """
         before, after = as_pandas(self.factuals), as_pandas(self.counterfactuals)
         parts = []
@@ -181,6 +209,8 @@ class Counterfactuals:
                 {
                     "order": rows,
                     "row": before.index[rows],
+                    "query": self.query[rows],
+                    "alternative": self.alternative[rows],
                     "feature": [name] * len(rows),
                     "from": cells_of(before, columns)[rows],
                     "to": cells_of(after, columns)[rows],
@@ -189,7 +219,7 @@ class Counterfactuals:
             if len(rows):
                 parts.append(part)
         if not parts:
-            return pd.DataFrame(columns=["row", "feature", "from", "to"])
+            return pd.DataFrame(columns=CHANGES)
         every = pd.concat(parts).sort_values("order", kind="stable")
         return every.drop(columns="order").reset_index(drop=True)
 
@@ -210,19 +240,59 @@ class Counterfactuals:
             raise ValueError("describe takes the number of a single row.")
         return sentence(one)
 
-    def evaluate(self):
-        """Summary of all rows.
+    def pareto(self):
+        """Keep of each row's answers those that no other one beats.
+
+        An answer is beaten by one that is at least as good in everything and better in
+        something: lower ``cost``, fewer changes, greater ``probability``, lower
+        ``implausibility``.
 
         Returns
         -------
-        Series
-            ``n``; shares of the statuses; ``validity``; of the valid rows that were
-            not there from the start, means of ``cost``, ``n_changes``,
+        Counterfactuals
+            Of every row one answer at least; rows without any keep their first.
+        """
+        smaller = (self.cost, self.n_changes, self.implausibility, -self.probability)
+        # What is not known is no reason to prefer one.
+        losses = np.nan_to_num(np.column_stack(smaller))
+        return self[unbeaten(self.query, self.valid, losses)]
+
+    def evaluate(self, by=None):
+        """Summary of all rows, or of each group of them.
+
+        Parameters
+        ----------
+        by : column name, list of them, Series or array-like, default=None
+            Groups: columns of the input; or labels, one for each row or for each
+            person (row of the call). A Series is matched by the index of the factuals.
+
+        Returns
+        -------
+        Series, or DataFrame with a row for each group
+            ``n``, people (rows of the call); ``answered``, the share of them with an
+            answer at least, and the shares of the statuses of their first answers;
+            ``validity``, the share of the answers asked for that were found. Of the
+            answers that change something means of ``cost``, ``n_changes``,
             ``implausibility`` and ``probability``, of ``diversity`` where a row has
             several answers, and of ``invalidation_rate`` where asked for.
+
+        Raises
+        ------
+        ValueError
+            Where the groups do not fit the rows.
         """
+        if by is None:
+            return self._summary()
+        _ = self.implausibility  # once, rather than for each group
+        labels, rows = groups_of(self, by)
+        summaries = [self[own]._summary() for own in rows]
+        columns = self[:0]._summary().index if not summaries else None
+        return pd.DataFrame(summaries, columns=columns).set_axis(labels)
+
+    def _summary(self):
+        first = self.status[first_of_each(self.query, self.alternative)]
         shares = {
-            name: float(np.mean(self.status == name)) if len(self) else np.nan
+            f"share_{name}": float(np.mean(first == name)) if len(first) else np.nan
             for name in map(str, Status)
         }
         moved = np.isin(self.status, (Status.VALID, Status.FALLBACK))
@@ -235,10 +305,12 @@ class Counterfactuals:
         if self.invalidation_rate is not None:
             rate = self.invalidation_rate[moved]
             means["invalidation_rate"] = float(rate.mean()) if moved.any() else np.nan
-        validity = float(self.valid.mean()) if len(self) else np.nan
-        summary = {"n": len(self), "validity": validity}
-        summary |= {f"share_{name}": share for name, share in shares.items()}
-        return pd.Series(summary | means, dtype=float)
+        summary = {
+            "n": len(first),
+            "answered": 1 - shares[f"share_{Status.INFEASIBLE}"],
+            "validity": float(self.valid.mean()) if len(self) else np.nan,
+        }
+        return pd.Series(summary | shares | means, dtype=float)
 
     def to_json(self):
         """All rows as JSON text, which `from_json` reads back.
@@ -250,9 +322,11 @@ class Counterfactuals:
             row has its ``index``, ``factual``, ``counterfactual``, the features
             ``changed`` and its outcome. Missing numbers are null.
         """
-        outcome = {name: getattr(self, name) for name in PER_ROW}
-        if self.invalidation_rate is not None:
-            outcome["invalidation_rate"] = self.invalidation_rate
+        outcome = {
+            name: value
+            for name in (*PER_ROW, "n_changes", *OPTIONAL)
+            if (value := getattr(self, name)) is not None
+        }
         return dump(
             as_pandas(self.factuals),
             as_pandas(self.counterfactuals),
@@ -279,7 +353,7 @@ class Counterfactuals:
         fields = load(text)
         implausibility = fields.pop("implausibility")
         result = cls(**fields)
-        vars(result)["implausibility"] = implausibility
+        vars(result)["implausibility"] = np.where(result.valid, implausibility, np.nan)
         return result
 
     def __repr__(self):

@@ -32,10 +32,11 @@ def sentence(one):
     ]
     text = " and ".join(filter(None, [", ".join(steps[:-1]), steps[-1]]))
     weak = f" ({one.reason[0]})" if one.reason[0] else ""
-    return (
-        f"{text[0].upper()}{text[1:]}; the model would then predict {label!r} with "
-        f"probability {share:.2f}{weak}."
-    )
+    text = f"{text[0].upper()}{text[1:]}; the model would then predict {label!r}"
+    if one.threshold is None:
+        return f"{text} with probability {share:.2f}{weak}."
+    enough = f"its probability {share:.2f} where {one.threshold[0]:.2f} is enough"
+    return f"{text}, {enough}{weak}."
 
 
 def _step(feature, old, new, is_block):

@@ -5,11 +5,13 @@ import json
 import numpy as np
 import pandas as pd
 
-SCHEMA = 1  # of the text; raised when its meaning changes
+SCHEMA = 2  # of the text; raised when its meaning changes
+KNOWN = (1, SCHEMA)  # the first did not number the alternatives
 NUMBERS = {int, float, type(None)}
 # One value for each row, under the same name in the text and in the object.
 PER_ROW = (
     "query",
+    "alternative",
     "target",
     "status",
     "reason",
@@ -18,6 +20,8 @@ PER_ROW = (
     "implausibility",
     "diversity",
 )
+# The same, where there is such a thing.
+OPTIONAL = ("invalidation_rate", "threshold")
 
 
 def dump(before, after, array, features, changed, outcome):
@@ -47,7 +51,6 @@ def dump(before, after, array, features, changed, outcome):
             **{name: table[i] for name, table in tables.items()},
             "changed": [names[j] for j in np.flatnonzero(changed[i])],
             **{name: value[i] for name, value in columns.items()},
-            "n_changes": int(changed[i].sum()),
         }
         for i in range(len(before))
     ]
@@ -71,7 +74,7 @@ def load(text):
     """Parts of `Counterfactuals` from what `dump` wrote, as a dict of its fields."""
     head = json.loads(text)
     schema = head.get("schema") if isinstance(head, dict) else None
-    if schema != SCHEMA:
+    if schema not in KNOWN:
         raise ValueError(
             f"The text must be what to_json wrote, with schema {SCHEMA}. Got schema "
             f"{schema!r} instead."
@@ -90,8 +93,9 @@ def load(text):
         table.index = index
         array = head["container"] == "array"
         fields[f"{name}s"] = table.to_numpy() if array else table
-    for name in (*PER_ROW, "invalidation_rate"):
-        if name in PER_ROW or (rows and name in rows[0]):
+    there = rows[0] if rows else PER_ROW
+    for name in (*PER_ROW, *OPTIONAL):
+        if name in there:
             fields[name] = _array([row[name] for row in rows])
     if not rows:
         texts = ("target", "status", "reason")

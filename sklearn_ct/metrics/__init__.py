@@ -12,6 +12,7 @@ from sklearn_ct.metrics._actionability import (
     validity_score,
 )
 from sklearn_ct.metrics._attribution import (
+    flip_rate,
     integrated_gradients,
     protected_sensitivity,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "constraint_violations",
     "counterfactual_cost",
     "fgsm",
+    "flip_rate",
     "implausibility_distance",
     "inlier_score",
     "integrated_gradients",

@@ -7,9 +7,11 @@ attribute to the features that its network sees.
 from numbers import Integral
 
 import numpy as np
+import pandas as pd
 import torch
 from sklearn.utils import check_random_state, check_scalar
 
+from sklearn_ct.metrics._actionability import _positions
 from sklearn_ct.metrics._robustness import _class_index, _logits
 
 # Numbers in the inputs of one forward pass: enough to be fast, and small in memory.
@@ -92,7 +94,12 @@ def protected_sensitivity(
     n_steps=50,
     random_state=0,
 ):
-    r"""How much a model's answers owe to a protected feature.
+    r"""Place of a feature's attribution between the least and the greatest of a row.
+
+    The paper's measure. With more than two features it keeps the sign: a feature that
+    the model does not look at stands where an attribution of zero does, somewhere in
+    the middle, and one that speaks strongly against the class near 0. It compares
+    models on one table; how many predictions hang on a feature is told by `flip_rate`.
 
     Parameters
     ----------
@@ -119,8 +126,8 @@ def protected_sensitivity(
     Returns
     -------
     sensitivity : float
-        Between 0 and 1 where the network sees more than two features, not negative
-        where it sees two; smaller means that the feature matters less.
+        Between 0 and 1 where the network sees more than two features; not negative,
+        and zero for a feature that does not matter, where it sees two.
 
     Raises
     ------
@@ -138,6 +145,10 @@ def protected_sensitivity(
 
     and 0 where all attributions of the row are equal. The mean is taken over the rows
     of a bootstrap round, and the median over the rounds.
+
+    See Also
+    --------
+    flip_rate : Share of predictions that change with a feature.
 
     References
     ----------
@@ -171,6 +182,102 @@ def protected_sensitivity(
             share = torch.where(high > low, share / (high - low), 0.0)
             rounds[i] = (share @ weights).double().mean().item()
     return float(np.median(rounds))
+
+
+def flip_rate(model, X, feature, *, n_repeats=10, random_state=0):
+    r"""Share of predictions that change when a feature is that of another row.
+
+    Parameters
+    ----------
+    model : callable or fitted estimator
+        Maps rows to classes: a function, or what has a ``predict``, such as a
+        classifier, or a pipeline or a search that ends in one.
+    X : DataFrame or array-like of shape (n_samples, n_features)
+        Rows as the model takes them, two at least.
+    feature : column or list of columns
+        By name (by position where there are no names); several are taken from the
+        other row together, as the columns of a one-hot block must be.
+    n_repeats : int, default=10
+        Other rows tried for each row.
+    random_state : int, RandomState instance or None, default=0
+        Draws the other rows.
+
+    Returns
+    -------
+    rate : float
+        Between 0 and 1; 0 where no prediction hangs on the feature by itself.
+
+    Raises
+    ------
+    TypeError
+        If the model is no callable and has no ``predict``.
+    ValueError
+        If there is a single row, an unknown column or no column.
+
+    Notes
+    -----
+    With the rows :math:`x_{i \leftarrow j}` that have the feature of row :math:`j` and
+    all else of row :math:`i`, an estimate of
+
+    .. math:: \frac{1}{n (n - 1)} \sum_{i \neq j}
+        1[\hat{y}(x_{i \leftarrow j}) \neq \hat{y}(x_i)]
+
+    from other rows drawn without replacement within a repeat. Other features that tell
+    the feature stay as they are: what flows through them is not counted. Read beside
+    it how often the rows have different values: the rate cannot be greater.
+
+    See Also
+    --------
+    sklearn_ct.audit.proxy_report : What flows through other features.
+
+    Examples
+    --------
+    >>> from sklearn_ct.metrics import flip_rate
+    >>> flip_rate(lambda X: X[:, 0] > 1, [[0.0, 5.0], [2.0, 7.0]], 0)
+    1.0
+    >>> flip_rate(lambda X: X[:, 0] > 1, [[0.0, 5.0], [2.0, 7.0]], 1)
+    0.0
+    """
+    check_scalar(n_repeats, "n_repeats", Integral, min_val=1)
+    predict = getattr(model, "predict", model)
+    if not callable(predict):
+        raise TypeError(
+            "The 'model' parameter of flip_rate must be a callable or have a 'predict' "
+            f"method. Got {type(model).__name__} instead."
+        )
+    if hasattr(X, "columns") and not isinstance(X, pd.DataFrame):
+        X = pd.DataFrame({c: X[c].to_numpy() for c in X.columns})
+    is_frame = isinstance(X, pd.DataFrame)
+    X = X if is_frame else np.asarray(X)
+    frame = pd.DataFrame(X)
+    where = "The 'feature' parameter of flip_rate"
+    listed = feature if isinstance(feature, list) else [feature]
+    columns = _positions(listed, frame.columns, where)
+    n = len(frame)
+    if n < 2 or not columns:
+        raise ValueError(
+            "flip_rate needs two rows and a column at least. "
+            f"Got {n} rows and the feature {feature!r}."
+        )
+    rng = check_random_state(random_state)
+    before, changed = np.asarray(predict(X)), 0
+    if before.shape != (n,):
+        raise ValueError(
+            "The 'model' parameter of flip_rate must give a class for each row. Got "
+            f"shape {before.shape} for {n} rows."
+        )
+    for _ in range(n_repeats):
+        order, other = rng.permutation(n), np.empty(n, dtype=int)
+        other[order] = np.roll(order, 1)  # never the row itself
+        if is_frame:
+            swapped = frame.copy()
+            for j in columns:
+                swapped.isetitem(j, frame.iloc[other, j].set_axis(frame.index))
+        else:
+            swapped = X.copy()
+            swapped[:, columns] = X[np.ix_(other, columns)]
+        changed += int((np.asarray(predict(swapped)) != before).sum())
+    return changed / (n_repeats * n)
 
 
 def _weights(feature, model, n_features):

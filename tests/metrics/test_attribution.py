@@ -2,11 +2,18 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 from sklearn_ct import CounterfactualTrainedClassifier
 from sklearn_ct.datasets import make_loan_applications
-from sklearn_ct.metrics import _attribution, integrated_gradients, protected_sensitivity
+from sklearn_ct.metrics import (
+    _attribution,
+    flip_rate,
+    integrated_gradients,
+    protected_sensitivity,
+)
 
 
 def make_module(n_features=3, n_classes=4, activation=nn.Tanh, seed=0):
@@ -243,6 +250,41 @@ def test_sensitivity_of_columns():
         protected_sensitivity(clf, X, ["agee"], **options)
 
 
+def test_flip_rate_by_brute_force():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"a": rng.normal(size=40), "b": rng.choice(list("xyz"), 40)})
+
+    def predict(X):
+        return np.where(X["b"] == "x", "p", np.where(X["a"] > 0.5, "q", "r"))
+
+    pairs = [(i, j) for i in range(40) for j in range(40) if i != j]
+    for feature in ("a", "b", ["a", "b"]):
+        swapped = X.iloc[[i for i, _ in pairs]].reset_index(drop=True)
+        other = X.iloc[[j for _, j in pairs]].reset_index(drop=True)
+        swapped[feature] = other[feature]
+        before = predict(X)[[i for i, _ in pairs]]
+        expected = (predict(swapped) != before).mean()
+        rate = flip_rate(predict, X, feature, n_repeats=400)
+        assert rate == pytest.approx(expected, abs=0.01)
+    assert flip_rate(predict, X, "a") == flip_rate(predict, X, "a")
+    array = X[["a"]].to_numpy()
+    assert flip_rate(lambda rows: rows[:, 0] > 0, array, 0) > 0.3
+    assert flip_rate(lambda rows: rows[:, 0] > 9, array, 0) == 0
+
+
+def test_flip_rate_of_a_pipeline():
+    X, y = make_loan_applications(200, random_state=0)
+    X = X[["income", "age", "savings"]]
+    model = make_pipeline(
+        StandardScaler(),
+        CounterfactualTrainedClassifier(max_epochs=5, lr=0.05, random_state=0),
+    ).fit(X, y)
+    every = flip_rate(model, X, list(X))
+    assert 0 < flip_rate(model, X, "income") < 1
+    assert every > 0
+    assert flip_rate(model.predict, X, list(X)) == every
+
+
 def test_sensitivity_repeats_with_its_seed(X):
     module = make_module()
     options = {"n_bootstrap": 3, "n_rows": 10}
@@ -318,6 +360,12 @@ ROWS = [[0.0, 1.0], [2.0, 3.0]]
             ValueError,
             r"shape \(2,\) or \(2, 2\). Got \(3,\) instead",
         ),
+        (lambda: flip_rate(1, ROWS, 0), TypeError, "have a 'predict' method. Got int"),
+        (lambda: flip_rate(np.sum, ROWS, 2), ValueError, "not in X: 2"),
+        (lambda: flip_rate(np.sum, ROWS[:1], 0), ValueError, "Got 1 rows"),
+        (lambda: flip_rate(np.sum, ROWS, []), ValueError, "a column at least"),
+        (lambda: flip_rate(np.sum, ROWS, 0, n_repeats=0), ValueError, ">= 1"),
+        (lambda: flip_rate(np.sum, ROWS, 0), ValueError, "a class for each row"),
         (lambda: protected_sensitivity(MODULE, ROWS, 2), ValueError, "Got 2 with 2"),
         (lambda: protected_sensitivity(MODULE, ROWS, -1), ValueError, "Got -1 with 2"),
         (lambda: protected_sensitivity(MODULE, ROWS, "age"), ValueError, "Got 'age'"),

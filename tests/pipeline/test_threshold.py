@@ -10,7 +10,7 @@ from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClas
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from sklearn_ct import CounterfactualTrainedClassifier, explain
+from sklearn_ct import Counterfactuals, CounterfactualTrainedClassifier, explain
 from sklearn_ct._pipeline.threshold import Cutoff
 from sklearn_ct.datasets import make_loan_applications
 from sklearn_ct.metrics import robust_accuracy_score
@@ -50,8 +50,9 @@ def check(model, X, target, **options):
     table = result.counterfactuals
     np.testing.assert_array_equal(model.predict(table) == target, result.valid)
     own = model.classes_.tolist().index(target)
+    probability = model.predict_proba(table)[:, own]
     np.testing.assert_allclose(
-        result.probability, model.predict_proba(table)[:, own], rtol=1e-9
+        result.probability, np.where(result.valid, probability, np.nan), rtol=1e-9
     )
     assert (table["age"] == asked["age"]).all()
     return result
@@ -69,7 +70,17 @@ def test_answers_are_valid_at_the_threshold(loans, clf, wrap, threshold, positiv
         result = check(model, X, target, tau=0.5)
         # No farther than the threshold asks for.
         cut = threshold if target == positive else 1 - threshold
-        assert np.median(result.probability) < cut + 0.1
+        assert np.nanmedian(result.probability) < cut + 0.1
+        if threshold == 0.5:
+            assert result.threshold is None
+            continue
+        np.testing.assert_allclose(result.threshold, cut)
+        i = int(np.flatnonzero(result.status == "valid")[0])
+        assert f"probability {result.probability[i]:.2f} where {cut:.2f} is enough" in (
+            result.describe(i)
+        )
+        again = Counterfactuals.from_json(result.to_json())
+        assert again[i].describe(0) == result.describe(i)
 
 
 def test_at_a_half_it_is_the_classifier_itself(loans, clf):

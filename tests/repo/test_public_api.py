@@ -17,7 +17,7 @@ NAMES = {
         "ynn_score inlier_score nearest_target_distance "
         "counterfactual_cost validity_score sparsity redundancy constraint_violations "
         "fgsm pgd robust_accuracy_score robust_accuracy_curve integrated_gradients "
-        "protected_sensitivity"
+        "protected_sensitivity flip_rate"
     ),
     "sklearn_ct.scoring": (
         "neg_implausibility_scorer neg_mmd_scorer neg_cost_scorer validity_scorer "
@@ -95,7 +95,8 @@ EXPLAIN = {
 
 ANSWER = """
 factuals counterfactuals target status valid probability cost implausibility n_changes
-to_frame changes describe evaluate to_json _repr_html_ __len__ __getitem__
+query alternative to_frame changes describe evaluate pareto to_json
+_repr_html_ __len__ __getitem__
 """
 
 

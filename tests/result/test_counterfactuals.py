@@ -14,6 +14,7 @@ from sklearn_ct.metrics import implausibility_distance
 
 MEMBERS = [
     "query",
+    "alternative",
     "target",
     "status",
     "reason",
@@ -23,6 +24,8 @@ MEMBERS = [
     "implausibility",
     "n_changes",
 ]
+
+COLUMNS = ["row", "query", "alternative", "feature", "from", "to"]
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +99,10 @@ def test_members_have_a_row_for_each_row(result, asked):
     changed = result.factuals.astype(object) != result.counterfactuals.astype(object)
     np.testing.assert_array_equal(result.n_changes, changed.sum(axis=1))
     np.testing.assert_array_equal(result.cost > 0, result.n_changes > 0)
+    frame = result.to_frame()
+    for name in ("probability", "cost", "implausibility", "n_changes"):
+        blank = frame[name].isna()
+        np.testing.assert_array_equal(blank, ~result.valid, err_msg=name)
     pd.testing.assert_frame_equal(result.factuals, asked, check_exact=True)
 
 
@@ -154,12 +161,15 @@ def test_iteration(result):
 
 def test_to_frame(result, asked):
     frame = result.to_frame()
-    outcome = ["target", "status", "probability", "cost", "n_changes", "reason"]
+    outcome = ["query", "alternative", "target", "status", "reason", "probability"]
+    outcome += ["cost", "implausibility", "diversity", "n_changes"]
     assert list(frame.columns) == [*asked.columns, *outcome]
     pd.testing.assert_index_equal(frame.index, asked.index)
     pd.testing.assert_frame_equal(frame[asked.columns], result.counterfactuals)
-    for name in outcome:
+    for name in outcome[:-1]:
         np.testing.assert_array_equal(frame[name], getattr(result, name))
+    counts = np.where(result.valid, result.n_changes, np.nan)
+    np.testing.assert_array_equal(frame["n_changes"], counts)
     frame["income"] = 0
     assert (result.counterfactuals["income"] > 0).all()
 
@@ -170,13 +180,13 @@ def test_to_frame_with_columns_of_the_same_name():
     }
     frame = made(**tables).to_frame()
     assert frame["cost"].tolist() == ["x & y", "b", "c", "e"]
-    assert frame["cost_"].tolist() == [3.0, 0.0, 0.0, 2.0]
+    np.testing.assert_array_equal(frame["cost_"], [3.0, 0.0, np.nan, 2.0])
     # What is there stays, whatever its name.
     names = {"income": "cost_", "job": "cost"}
     tables = {name: table.rename(columns=names) for name, table in TABLES.items()}
     frame = made(**tables).to_frame()
     assert frame["cost_"].tolist() == [1_234_567, 1, 2, 3]
-    assert frame["cost__"].tolist() == [3.0, 0.0, 0.0, 2.0]
+    np.testing.assert_array_equal(frame["cost__"], [3.0, 0.0, np.nan, 2.0])
 
 
 def test_frames_with_and_without_rows_have_one_type(result):
@@ -186,16 +196,32 @@ def test_frames_with_and_without_rows_have_one_type(result):
 
 def test_changes(result, asked):
     changes = result.changes()
-    assert list(changes.columns) == ["row", "feature", "from", "to"]
+    assert list(changes.columns) == [
+        "row",
+        "query",
+        "alternative",
+        "feature",
+        "from",
+        "to",
+    ]
     assert len(changes) == result.n_changes.sum()
     order = asked.index.get_indexer(changes["row"])
     assert (np.diff(order) >= 0).all()
-    for row, feature, old, new in changes.itertuples(index=False):
+    for row, query, alternative, feature, old, new in changes.itertuples(index=False):
+        assert asked.index[query] == row
+        assert alternative == 0
         assert asked.loc[row, feature] == old
         assert result.counterfactuals.loc[row, feature] == new
         assert old != new
     none = result[result.status == "already"].changes()
-    assert list(none.columns) == ["row", "feature", "from", "to"]
+    assert list(none.columns) == [
+        "row",
+        "query",
+        "alternative",
+        "feature",
+        "from",
+        "to",
+    ]
     assert len(none) == 0
 
 
@@ -203,6 +229,8 @@ def test_changes_made_by_hand():
     expected = pd.DataFrame(
         {
             "row": [0, 0, 3],
+            "query": [0, 0, 3],
+            "alternative": [0, 0, 0],
             "feature": ["income", "job", "job"],
             "from": [20_000, "<a>", "d"],
             "to": [1_234_567, "x & y", "e"],
@@ -225,7 +253,7 @@ def test_changes_of_a_one_hot_block(loans):
     assert len(changes)
     assert all(set(feature) == set(block) for feature in changes["feature"])
     assert set(changes["from"]) | set(changes["to"]) <= set(block)
-    i = int(np.flatnonzero(result.n_changes)[0])
+    i = int(np.flatnonzero(result.n_changes > 0)[0])
     old, new = changes.iloc[0][["from", "to"]]
     assert result.describe(i).startswith(f"Change {old} to {new}; the model")
 
@@ -322,7 +350,7 @@ def test_arrays_without_names():
     assert isinstance(result.counterfactuals, np.ndarray)
     assert list(result.to_frame().columns)[:2] == [0, 1]
     assert set(result.changes()["feature"]) <= {0, 1}
-    found = np.flatnonzero(result.n_changes)
+    found = np.flatnonzero(result.n_changes > 0)
     sentence = result.describe(int(found[0]))
     assert sentence.split(" from ")[0].lower() in {
         f"{verb} column {j}" for verb in ("raise", "lower") for j in (0, 1)
@@ -337,7 +365,7 @@ def test_evaluate(result):
     summary = result.evaluate()
     assert isinstance(summary, pd.Series)
     assert summary["n"] == 12
-    assert summary["validity"] == pytest.approx(10 / 12)
+    assert summary["answered"] == summary["validity"] == pytest.approx(10 / 12)
     assert summary["share_already"] == pytest.approx(3 / 12)
     assert summary["share_infeasible"] == pytest.approx(2 / 12)
     assert summary.filter(like="share_").sum() == pytest.approx(1)
@@ -349,6 +377,107 @@ def test_evaluate(result):
     assert np.isnan(nothing["cost"])
 
 
+def two_each(**parts):
+    """Two rows with two answers each; the second answer to the second is missing."""
+    fields = {
+        "query": np.array([0, 0, 1, 1]),
+        "status": np.array(["valid", "valid", "valid", "infeasible"], dtype=object),
+        "cost": np.array([1.0, 2.0, 4.0, 0.0]),
+    }
+    return made(**fields | parts)
+
+
+def test_evaluate_counts_people():
+    result = two_each()
+    np.testing.assert_array_equal(result.alternative, [0, 1, 0, 1])
+    summary = result.evaluate()
+    assert summary["n"] == 2
+    assert summary["answered"] == 1
+    assert summary["share_infeasible"] == 0
+    assert summary["validity"] == 0.75
+    assert summary["cost"] == pytest.approx(7 / 3)
+    # The order of the rows does not matter.
+    pd.testing.assert_series_equal(result[::-1].evaluate(), summary)
+    nobody = two_each(status=np.array(["infeasible"] * 4, dtype=object)).evaluate()
+    assert nobody["answered"] == 0
+    assert np.isnan(nobody["cost"])
+
+
+def test_evaluate_by_group():
+    result = two_each()
+    every = pd.Series(["x", "y"], index=[0, 2], name="kind")
+    for by in (["a", "b"], np.array(["a", "b"]), ["a", "a", "b", "b"]):
+        frame = result.evaluate(by=by)
+        assert frame.index.tolist() == ["a", "b"]
+        pd.testing.assert_series_equal(
+            frame.loc["b"], result[2:].evaluate(), check_names=False
+        )
+    # A Series is matched by its index, whatever its order and whatever it has beside.
+    labels = result.factuals.set_axis([7, 7, 5, 5], axis=0)
+    indexed = replace(result, factuals=labels)
+    by = pd.Series(["c", "b", "a"], index=[9, 5, 7], name="kind")
+    frame = indexed.evaluate(by=by)
+    assert frame.index.name == "kind"
+    assert frame["cost"].tolist() == [1.5, 4.0]
+    with pytest.raises(ValueError, match="a label for each index of the factuals"):
+        indexed.evaluate(by=every)
+    by_columns = result.evaluate(by=["job", "income"])
+    assert by_columns.index.names == ["job", "income"]
+    assert len(by_columns) == 4
+    assert result.evaluate(by="job").index.tolist() == ["<a>", "b", "c", "d"]
+    assert len(result[:0].evaluate(by="job")) == 0
+    with pytest.raises(ValueError, match="unknown column 'jobs'"):
+        result.evaluate(by="jobs")
+    with pytest.raises(ValueError, match="each of the 2 people or 4 rows. Got 3"):
+        result.evaluate(by=[1, 2, 3])
+
+
+def test_groups_of_missing_labels():
+    frame = two_each().evaluate(by=[None, "b"])
+    assert frame["n"].tolist() == [1, 1]
+
+
+def test_pareto_by_brute_force():
+    rng = np.random.default_rng(0)
+    m = 60
+    query = rng.permutation(np.repeat(np.arange(15), 4))
+    table = pd.DataFrame({"a": np.zeros(m), "b": np.zeros(m)})
+    result = Counterfactuals(
+        factuals=table,
+        counterfactuals=table,
+        query=query,
+        target=np.array(["yes"] * m, dtype=object),
+        status=np.where(rng.random(m) < 0.4, "infeasible", "valid").astype(object),
+        reason=np.array([""] * m, dtype=object),
+        probability=rng.integers(3, size=m) / 4 + 0.5,
+        cost=rng.integers(3, size=m).astype(float),
+        diversity=np.full(m, np.nan),
+        _features=[("a", (0,)), ("b", (1,))],
+        _changed=rng.random((m, 2)) < 0.5,
+    )
+    kept = set()
+    for row in range(15):
+        own = np.flatnonzero(query == row)
+        some = [i for i in own if result.valid[i]]
+        loss = {
+            i: (result.cost[i], result.n_changes[i], -result.probability[i])
+            for i in some
+        }
+        beaten = {
+            i
+            for i in some
+            for j in some
+            if loss[j] != loss[i] and all(np.array(loss[j]) <= np.array(loss[i]))
+        }
+        kept |= set(some) - beaten if some else {own[0]}
+    best = result.pareto()
+    assert len(best) == len(kept) < result.valid.sum()
+    part = result[sorted(kept)]
+    np.testing.assert_array_equal(best.query, part.query)
+    np.testing.assert_array_equal(best.alternative, part.alternative)
+    assert len(result[:0].pareto()) == 0
+
+
 def test_to_json(result, asked):
     records = json.loads(result.to_json())["rows"]
     assert len(records) == 12
@@ -358,9 +487,10 @@ def test_to_json(result, asked):
         assert record["status"] == result.status[i]
         assert record["reason"] == result.reason[i]
         assert record["target"] == "approved"
-        assert record["probability"] == result.probability[i]
-        assert record["cost"] == result.cost[i]
         assert record["n_changes"] == result.n_changes[i]
+        for name in ("probability", "cost", "implausibility"):
+            value = getattr(result, name)[i]
+            assert record[name] == (value if result.valid[i] else None)
         assert list(record["factual"].values()) == asked.iloc[i].tolist()
         assert (
             list(record["counterfactual"].values())
@@ -386,6 +516,7 @@ def test_to_json_of_every_type():
     per_row = ["query", "target", "status", "reason", "cost", "diversity"]
     per_row += ["_changed", "_codes"]
     parts = {name: getattr(made(), name)[:2] for name in per_row}
+    parts["alternative"] = np.zeros(2, dtype=int)
     parts["probability"] = np.array([0.5, np.nan])
     text = made(factuals=cells, counterfactuals=cells, **parts).to_json()
     first, second = json.loads(text, parse_constant=pytest.fail)["rows"]
@@ -454,6 +585,19 @@ def test_json_comes_back(result, clf, asked):
         np.testing.assert_array_equal(mapped.implausibility, one.implausibility)
 
 
+def test_json_of_the_first_schema(result):
+    text = json.loads(result.to_json())
+    text["schema"] = 1
+    for row in text["rows"]:
+        del row["alternative"]
+        row["cost"] = row["cost"] or 0.0
+    again = Counterfactuals.from_json(json.dumps(text))
+    np.testing.assert_array_equal(again.alternative, result.alternative)
+    np.testing.assert_array_equal(again.cost, result.cost)
+    with pytest.raises(ValueError, match="Got schema 3 instead"):
+        Counterfactuals.from_json(json.dumps(text | {"schema": 3}))
+
+
 def test_json_of_missing_texts():
     cells = pd.DataFrame({"nan": ["a", np.nan], "none": ["a", None]}, dtype=object)
     parts = {"_features": [("nan", (0,)), ("none", (1,))]}
@@ -516,6 +660,7 @@ def test_implausibility_is_the_metric(result, clf, loans):
     codes = clf.encode(result.counterfactuals)
     real = result._references["approved"]
     expected = implausibility_distance(codes, real, average=False)
+    expected[~result.valid] = np.nan
     np.testing.assert_allclose(result.implausibility, expected)
     assert "implausibility" in vars(result)
     part = result[2:5]
@@ -551,7 +696,7 @@ def test_no_rows(clf, result, asked):
     ):
         assert len(none) == 0
         assert list(none) == []
-        assert none.to_frame().shape == (0, 18)
+        assert none.to_frame().shape == (0, 22)
         assert len(none.changes()) == 0
         assert json.loads(none.to_json())["rows"] == []
         assert len(Counterfactuals.from_json(none.to_json())) == 0

@@ -471,6 +471,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         tau=None,
         generator=None,
         feature_costs=None,
+        glossary=None,
         effort="full",
         project=None,
         margin=0.0,
@@ -505,6 +506,16 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
             None: the classifier's.
         feature_costs : dict, default=None
             ``{column: weight}`` of the distance, 1 for columns left out.
+        glossary : dict or DataFrame, default=None
+            What people call the columns and how they change them, for `letter`:
+            ``{column: {"label": ..., "unit": ..., "step": ..., "smallest_change": ...,
+            "kind": ..., "values": ...}}``, or a frame with a row for each column and
+            these names as its columns; whatever is not said is left out. The search
+            obeys it: a number that changes becomes a multiple of its ``step``, and by
+            no less than its ``smallest_change``. ``kind`` is ``"action"``,
+            ``"waiting"`` (time does it) or ``"history"`` (nobody can change it now);
+            ``values`` has words for categories. Columns that follow from others by
+            ``project`` keep the values that it gives.
         effort : {"full", "walk"}, default="full"
             ``"walk"``: the generator's search alone, then rounding and the check;
             ``"full"``: with repair, sparsification and fallback.
@@ -549,6 +560,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
             tau=tau,
             generator=generator,
             feature_costs=feature_costs,
+            glossary=glossary,
             effort=effort,
             project=project,
             margin=margin,

@@ -1,5 +1,7 @@
 """One call of `explain`: targets, rules, rows in blocks, answers written back."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed, effective_n_jobs
@@ -15,6 +17,7 @@ from sklearn_ct._result.counterfactuals import Counterfactuals
 from sklearn_ct._result.status import Status
 from sklearn_ct._rules.bounds import Bounds
 from sklearn_ct._rules.derived import Link
+from sklearn_ct._rules.glossary import in_words, narrowed, parse
 from sklearn_ct._rules.rules import Rules
 from sklearn_ct._tables.containers import is_frame, take_rows
 
@@ -39,6 +42,10 @@ def explain_table(X, subject, options):
     labels = X.index if is_frame(X) else None
     asked = Rules.parse(codec, options.mutability, options.domain, n, labels)
     rules = subject.rules.narrow(asked, codec)
+    glossary = parse(options.glossary, codec)
+    if glossary:
+        codec = narrowed(codec, glossary)
+        subject = subject.under(codec)
     factual = codec.read(X)
     before = _predict(subject, X)
     target = _targets(options.target, subject.classes, before)
@@ -62,7 +69,10 @@ def explain_table(X, subject, options):
     bounds = _bounds(X, subject, rules, factual)
     open_ = np.flatnonzero(before.argmax(axis=1) != target) if n else np.arange(0)
     found = _answer_all(subject, bounds, target, request, options, open_, seed)
-    return _result(X, subject, factual, target, found, request, options.noise, seed)
+    result = _result(X, subject, factual, target, found, request, options.noise, seed)
+    if options.glossary is not None:
+        result = replace(result, glossary=in_words(codec, glossary))
+    return result
 
 
 def _bounds(X, subject, rules, factual):

@@ -64,7 +64,8 @@ class Levels:
                     levels = np.quantile(levels, share, method="nearest")
                 if effort.ends:
                     levels = np.append(levels, [codec.lower_[j], codec.upper_[j]])
-                levels = feature.round(levels)
+                rounded = feature.round if feature.step is None else feature.snap
+                levels = rounded(levels)
                 if choices and j in choices:
                     levels = np.append(levels, choices[j][np.isfinite(choices[j])])
                 levels = np.setdiff1d(levels, feature.states)
@@ -92,6 +93,10 @@ class Levels:
                     choices = bounds.choices[j][:, None]
                     among = (choices == values[:, None]).any(axis=2)
                     inside &= among | np.isnan(choices).all(axis=2)
+                if codec.variables_[j].is_stepped:
+                    inside &= codec.variables_[j].is_answer(
+                        values, bounds.factual[:, [j]]
+                    )
             else:
                 slot = codec.variables_[j].slots
                 inside = bounds.allowed[:, slot][:, values.astype(int)]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 
 import numpy as np
+import pandas as pd
 
 from sklearn_ct._compat import Interval, StrOptions, validate_parameter_constraints
 
@@ -28,6 +29,7 @@ CONSTRAINTS = {
     "margin": [Interval(Real, 0, None, closed="left")],
     "noise": [Interval(Real, 0, None, closed="neither"), None],
     "feature_costs": [dict, None],
+    "glossary": [dict, pd.DataFrame, None],
 }
 
 
@@ -49,6 +51,7 @@ class ExplainOptions:
     tau: float | None = None
     generator: object = None
     feature_costs: dict | None = None
+    glossary: object = None
     effort: str = "full"
     project: object = None
     margin: float = 0.0

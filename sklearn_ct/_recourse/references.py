@@ -41,6 +41,12 @@ class References:
             self._edits[effort] = Edits.of(self.codec, self.values, effort)
         return self._edits[effort]
 
+    def under(self, codec):
+        """Make the same rows those of a codec that differs in its steps alone."""
+        same = References(codec, self.values)
+        vars(same)["codes"] = self.codes
+        return same
+
     def extended(self, values, limit):
         """Add rows, as many as make ``limit`` of them."""
         return References(self.codec, np.vstack([self.values, values])[:limit])

@@ -69,6 +69,11 @@ class Subject:
             for k in range(len(self.classes))
         }
 
+    def under(self, codec):
+        """Make the same subject of a codec that differs in its steps alone."""
+        references = {k: real.under(codec) for k, real in self.references.items()}
+        return replace(self, codec=codec, references=references)
+
     def logits(self, codes):
         """Logits of codes, ndarray of shape (n, K)."""
         return self.network.logits(codes).numpy()

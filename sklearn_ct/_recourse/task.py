@@ -68,6 +68,7 @@ class Task:
         self.request = request
         self.floor = np.broadcast_to(floor, np.shape(target)).astype(float)
         self.rows = rows
+        self.in_steps = any(v.is_stepped for v in self.codec.variables_)
         self.still = STILL * np.nan_to_num(self.codec.scale_, nan=0.0)
 
     def take(self, rows, freeze=None):
@@ -137,6 +138,8 @@ class Task:
         ok = self.margins(codes, rows) > 0
         if self.request.link is not None:
             ok &= self.bounds.take(rows).holds(values, self.codec)
+        elif self.in_steps:  # what follows from others has its own
+            ok &= self.bounds.take(rows).in_steps(values, self.codec)
         if self.request.margin and ok.any():
             ok[ok] = self.withstands(codes[ok], rows[ok])
         return ok

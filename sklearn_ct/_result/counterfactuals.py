@@ -61,6 +61,8 @@ class Counterfactuals:
     threshold : ndarray of shape (m,) or None
         Probability from which on the estimator predicts the target. None unless it
         decides by a threshold of its own.
+    glossary : dict or None
+        What `explain` was told of the columns, by the names of the features.
     """
 
     factuals: object
@@ -75,6 +77,7 @@ class Counterfactuals:
     invalidation_rate: np.ndarray | None = None
     threshold: np.ndarray | None = None
     alternative: np.ndarray | None = None
+    glossary: dict | None = None
     # For each variable: its name, the positions of its columns, whether changed.
     _features: list = field(default_factory=list)
     _changed: np.ndarray = None  # (m, n_variables)
@@ -334,6 +337,7 @@ class Counterfactuals:
             self._features,
             self._changed,
             outcome,
+            self.glossary,
         )
 
     @classmethod

@@ -24,7 +24,7 @@ PER_ROW = (
 OPTIONAL = ("invalidation_rate", "threshold")
 
 
-def dump(before, after, array, features, changed, outcome):
+def dump(before, after, array, features, changed, outcome, glossary=None):
     """Text of tables and outcomes.
 
     Parameters
@@ -37,6 +37,8 @@ def dump(before, after, array, features, changed, outcome):
     changed : boolean ndarray of shape (m, n_features)
     outcome : dict
         An array of shape (m,) for each name.
+    glossary : dict, optional
+        An entry for each feature that it speaks of.
 
     Returns
     -------
@@ -67,6 +69,10 @@ def dump(before, after, array, features, changed, outcome):
             for name, c in ((name, list(map(int, c))) for name, c in features)
         ],
     }
+    if glossary is not None:
+        entries = (_entry(glossary.get(name)) for name, _ in features)
+        for feature, entry in zip(head["features"], entries, strict=True):
+            feature["glossary"] = entry
     return json.dumps(head | {"rows": rows}, allow_nan=False)
 
 
@@ -107,11 +113,30 @@ def load(text):
         )
         for f in head["features"]
     ]
+    if any("glossary" in feature for feature in head["features"]):
+        fields["glossary"] = {
+            name: _entry(f["glossary"], back=True)
+            for (name, _), f in zip(fields["_features"], head["features"], strict=True)
+            if f["glossary"]
+        }
     names = [str(name) for name, _ in fields["_features"]]
     fields["_changed"] = np.array(
         [[name in row["changed"] for name in names] for row in rows], dtype=bool
     ).reshape(len(rows), len(names))
     return fields
+
+
+def _entry(entry, back=False):
+    """Entry of a glossary, the words for its categories as pairs; and back."""
+    if not entry or not entry["values"]:
+        return entry
+    values = entry["values"]
+    pairs = (
+        dict(map(tuple, values))
+        if back
+        else [[_plain(k), w] for k, w in values.items()]
+    )
+    return entry | {"values": pairs}
 
 
 def _records(frame):

@@ -64,11 +64,18 @@ class Bounds:
         for j, variable in enumerate(codec.variables_):
             if variable.is_number:
                 own = factual[:, [j]]
+                if variable.step is not None:
+                    lower[:, j] = variable.snap(lower[:, j], 1.0)
+                    upper[:, j] = variable.snap(upper[:, j], -1.0)
                 frozen[:, j] |= lower[:, j] > upper[:, j]
                 frozen[:, j] |= (lower[:, j] == upper[:, j]) & (
                     lower[:, j] == own[:, 0]
                 )
                 if j in choices:
+                    if variable.is_stepped:
+                        fits = variable.is_answer(choices[j], own)
+                        fits |= np.isnan(choices[j])
+                        choices[j] = np.where(fits, choices[j], own)
                     inside = _within(choices[j], lower[:, [j]], upper[:, [j]])
                     anywhere = np.isnan(choices[j]).all(axis=1)
                     frozen[:, j] |= ~(inside & (choices[j] != own)).any(1) & ~anywhere
@@ -171,6 +178,8 @@ class Bounds:
             if variable.is_number:
                 new = variable.snap(values[:, j], change[:, j])
                 new = np.clip(new, self.lower[:, j], self.upper[:, j])
+                if variable.smallest:
+                    new = self._no_token(j, variable, new, change[:, j])
                 if j in self.choices:
                     new = self._nearest_choice(j, new)
                 least = np.minimum(
@@ -193,6 +202,25 @@ class Bounds:
         away = np.where(inside, np.abs(values - new[:, None]), np.inf)
         nearest = values[np.arange(len(new)), away.argmin(axis=1)]
         return np.where(inside.any(axis=1), nearest, new)
+
+    def in_steps(self, values, codec):
+        """Whether all changes of numbers are such as answers may have, (n,)."""
+        kept = np.ones(len(values), dtype=bool)
+        for j, variable in enumerate(codec.variables_):
+            if variable.is_stepped:
+                kept &= variable.is_answer(values[:, j], self.factual[:, j])
+        return kept
+
+    def _no_token(self, j, variable, new, change):
+        """Make of changes that are too small the smallest, or none, what is nearer."""
+        here, least = self.factual[:, j], variable.smallest
+        way = np.sign(new - here)
+        out = np.clip(
+            variable.snap(here + way * least, way), self.lower[:, j], self.upper[:, j]
+        )
+        meant = self.must[:, j] | (np.abs(change) >= least / 2)
+        out = np.where(meant & variable.is_answer(out, here), out, here)
+        return np.where(variable.is_answer(new, here), new, out)
 
     def _is_allowed(self, variable, code):
         """Whether a category is allowed in each row; none of them, below 0, is not."""

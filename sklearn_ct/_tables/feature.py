@@ -11,6 +11,9 @@ from sklearn_ct._tables.containers import number_type
 MISSING = -1e200
 # Of a category, whose places are counted from 0: none of the known ones, and missing.
 UNKNOWN, ABSENT = -1.0, -2.0
+# Decimals that a multiple of a step is rounded to, and the share of one that counts
+# for nothing.
+FINEST, ROUNDING = 9, 1e-6
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,10 @@ class Variable:
     states : tuple of float
         Values of cells that are neither numbers nor categories and have a code of
         their own: special values, and that of a missing cell where `fit` saw any.
+    step : float or None
+        What answers are multiples of.
+    smallest : float
+        Smaller changes of a number are none.
     """
 
     name: object
@@ -51,6 +58,8 @@ class Variable:
     dtype: object
     grid: int | None = None
     states: tuple = ()
+    step: float | None = None
+    smallest: float = 0.0
 
     @property
     def is_number(self):
@@ -62,13 +71,21 @@ class Variable:
         """Value of a missing cell."""
         return MISSING if self.is_number else ABSENT
 
+    def is_stepped(self):
+        """Whether answers may have some of the changes only."""
+        return self.step is not None or self.smallest > 0
+
     @property
     def is_block(self):
         """Whether the variable stands in several 0/1 columns of the input."""
         return len(self.columns) > 1
 
-    def snap(self, values, direction):
-        """Round as `round` does, numbers without a limit to the grid."""
+    def snap(self, values, direction=0.0):
+        """Round as answers are: to the step, to what `round` does, to the grid."""
+        if self.step is not None:
+            # The product of a whole number and, say, 0.1 has other last bits.
+            fine = np.round(whole(values / self.step, direction) * self.step, FINEST)
+            return self._typed(fine)
         if self.decimals is None:
             return replace(self, decimals=self.grid).round(values, direction)
         return self.round(values, direction)
@@ -77,14 +94,19 @@ class Variable:
         """Round to the column's decimals and type, outwards along ``direction``."""
         if self.decimals is not None:
             factor = 10.0**self.decimals
-            scaled = np.asarray(values) * factor
-            # Values that are whole up to rounding errors stay where they are.
-            near = np.round(scaled)
-            outward = np.where(direction > 0, np.ceil(scaled), np.floor(scaled))
-            errors = np.maximum(1e-6, 1e-15 * np.abs(scaled))
-            with np.errstate(invalid="ignore"):  # a bound may be infinite
-                whole = (np.abs(scaled - near) <= errors) | (direction == 0)
-            values = np.where(whole, near, outward) / factor
+            values = whole(np.asarray(values) * factor, direction) / factor
+        return self._typed(values)
+
+    def is_answer(self, values, factual):
+        """Whether changes of a number are such as answers may have, in steps."""
+        far = np.abs(values - factual) >= self.smallest * (1 - ROUNDING)
+        if self.step is not None:
+            times = values / self.step
+            far &= np.abs(times - np.round(times)) <= ROUNDING * (1 + np.abs(times))
+        return far | (values == factual)
+
+    def _typed(self, values):
+        """Values that the column's type holds."""
         values = np.clip(values, *limits(self._number_type))
         if self._is_float:
             values = values.astype(self._number_type).astype(np.float64)
@@ -124,6 +146,19 @@ class Variable:
     @property
     def _is_float(self):
         return self._number_type.kind == "f"
+
+
+def whole(scaled, direction=0.0):
+    """Whole numbers next to scaled values, outwards along ``direction``.
+
+    Values that are whole up to rounding errors stay where they are.
+    """
+    near = np.round(scaled)
+    outward = np.where(direction > 0, np.ceil(scaled), np.floor(scaled))
+    errors = np.maximum(1e-6, 1e-15 * np.abs(scaled))
+    with np.errstate(invalid="ignore"):  # a bound may be infinite
+        stays = (np.abs(scaled - near) <= errors) | (direction == 0)
+    return np.where(stays, near, outward)
 
 
 def limits(dtype):

@@ -84,6 +84,7 @@ EXPLAIN = {
     "tau": None,
     "generator": None,
     "feature_costs": None,
+    "glossary": None,
     "effort": "full",
     "project": None,
     "margin": 0.0,

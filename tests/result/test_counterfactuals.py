@@ -712,9 +712,8 @@ def test_no_rows(clf, result, asked):
 def test_diversity_by_brute_force(clf, asked, free):
     rules = free and dict.fromkeys(asked.columns.difference(free), "none")
     result = clf.explain(asked, "approved", n_counterfactuals=3, mutability=rules)
-    if free:  # the third answer has no feature left
-        found = result.valid.reshape(-1, 3).sum(axis=1)
-        assert (found == 2).any()
+    if free:  # not every row has as many
+        assert not result.valid.all()
     codes = clf.encode(result.counterfactuals)
     for i in range(36):
         others = result.valid & (result.query == result.query[i])

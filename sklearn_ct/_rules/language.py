@@ -22,7 +22,7 @@ DIRECTIONS = {
 REST = "*"
 
 
-def by_column(given, names, parameter, n_rows=None, index=None):
+def by_column(given, names, parameter, n_rows=None, index=None, trace=None):
     """Entries of a parameter for each column that it speaks of.
 
     Parameters
@@ -39,6 +39,8 @@ def by_column(given, names, parameter, n_rows=None, index=None):
         Number of rows of the call; without it there are no rows.
     index : Index, optional
         Labels of the rows of the call, where they have any.
+    trace : callable, optional
+        From entries by key to entries by the names that the keys stand for.
 
     Returns
     -------
@@ -52,6 +54,7 @@ def by_column(given, names, parameter, n_rows=None, index=None):
         for rows with other labels.
     """
     columns = _as_given(given, names, parameter, n_rows, index)
+    columns = columns if trace is None else trace(columns)
     is_spread = parameter == "mutability" and REST in columns and REST not in names
     return _spread_rest(columns, names) if is_spread else columns
 

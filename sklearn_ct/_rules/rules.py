@@ -1,6 +1,7 @@
 """Mutability and domain in the user's words, checked and turned into bounds."""
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from sklearn_ct._rules.language import (
     is_blank,
     listed,
 )
+from sklearn_ct._rules.names import traced
 from sklearn_ct._tables.containers import from_polars, is_polars
 from sklearn_ct._tables.feature import cut
 
@@ -171,7 +173,8 @@ def _by_variable(given, codec, parameter, n_rows, index):
     """Entries as {variable: list of one entry, or of one for each row}."""
     if is_polars(given):
         given, index = from_polars(given), None  # its rows have no labels
-    columns = by_column(given, codec.names_, parameter, n_rows, index)
+    trace = partial(traced, codec, parameter=parameter)
+    columns = by_column(given, codec.names_, parameter, n_rows, index, trace)
     return _merge_blocks(columns, codec, parameter)
 
 

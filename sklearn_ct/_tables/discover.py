@@ -155,8 +155,9 @@ def special_codes(given, position, names, categorical):
     """
     codes = {}
     for column, entry in (given or {}).items():
+        traced = prefixed(names, column)
         try:
-            j = position(column)
+            j = position(traced[0] if len(traced) == 1 else column)
         except ValueError as error:
             raise ValueError(f"In the 'special_values' parameter: {error}") from None
         name = names[j]
@@ -176,6 +177,13 @@ def special_codes(given, position, names, categorical):
             )
         codes.setdefault(j, []).extend(float(x) for x in values)
     return {j: list(dict.fromkeys(values)) for j, values in codes.items()}
+
+
+def prefixed(names, column):
+    """Names that a `ColumnTransformer` makes of a column: its step's in front of it."""
+    strings = [name for name in names if isinstance(name, str)]
+    known = column in strings or not isinstance(column, str)
+    return [] if known else [n for n in strings if n.endswith(f"__{column}")]
 
 
 def _is_number(value):

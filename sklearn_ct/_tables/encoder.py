@@ -33,6 +33,14 @@ from sklearn_ct._tables.scaling import Scaling, median
 HEAVY_TAIL = 10.0
 # The variance of larger numbers may be none.
 LARGEST = 1e150
+# What to write where columns are named that have no names.
+NAMELESS = (
+    "The classifier was given an array, whose columns have numbers alone. In front of "
+    "it, what a pipeline makes of a frame keeps its names with\n"
+    "    OneHotEncoder(sparse_output=False)\n"
+    "    ColumnTransformer([...], verbose_feature_names_out=False)"
+    ".set_output(transform='pandas')"
+)
 
 
 class TabularEncoder(BaseEstimator):
@@ -175,6 +183,8 @@ class TabularEncoder(BaseEstimator):
             whole = isinstance(column, int | np.integer)
             if whole and -n <= column < n and not named:
                 return int(column) % n
+        if isinstance(column, str) and not self._types:
+            raise ValueError(f"Unknown column {column!r}. {NAMELESS}")
         close = get_close_matches(str(column), [str(name) for name in self.names_], 1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
         known = ", ".join(repr(name) for name in self.names_[:5])

@@ -176,6 +176,11 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
     """
 
     _parameter_constraints = PARAMETERS
+    # Where the question mark of its HTML leads to.
+    _doc_link_module = "sklearn_ct"
+    _doc_link_template = (
+        "https://github.com/sklearn-ct/sklearn-ct/blob/main/docs/user_guide.md"
+    )
 
     def __init__(  # noqa: PLR0913 - flat, as scikit-learn needs it
         self,
@@ -409,6 +414,23 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         return self.encoder_.transform(check_X(self, X, reset=False))
+
+    def get_feature_names_out(self, input_features=None):
+        """Names of the columns that `encode` gives.
+
+        Parameters
+        ----------
+        input_features : None
+            Not used.
+
+        Returns
+        -------
+        ndarray of str of shape (n_codes,)
+            A number has the name of its column, a category ``column_label``; behind
+            them, indicators have ``column_code`` and ``column_missing``.
+        """
+        check_is_fitted(self)
+        return self.encoder_.get_feature_names_out()
 
     def decision_function(self, X):
         """Logits.

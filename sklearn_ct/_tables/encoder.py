@@ -429,6 +429,27 @@ class TabularEncoder(BaseEstimator):
             if v.ordered:
                 self.ranks_[v.slots] = np.arange(len(v.categories))
 
+    def get_feature_names_out(self, input_features=None):
+        """Names of the codes, ndarray of str."""
+        names = []
+        for variable in self.variables_:
+            own = self._column_name(variable.columns[0])
+            if variable.is_block:
+                names += map(self._column_name, variable.columns)
+            elif variable.is_number:
+                names.append(own)
+            else:
+                names += [f"{own}_{label}" for label in variable.categories]
+        for j, state in self._states:
+            variable = self.variables_[j]
+            what = "missing" if state == variable.missing else f"{state:g}"
+            names.append(f"{self._column_name(variable.columns[0])}_{what}")
+        return np.array(names, dtype=object)
+
+    def _column_name(self, position):
+        """Name of a column as text, as scikit-learn has it where there is none."""
+        return str(self.names_[position]) if self._types else f"x{position}"
+
     def constraint_arrays(self, lower, upper, allowed, rise, fall):
         """Rules on the variables as the arrays of `Constraints` on the codes."""
         return {

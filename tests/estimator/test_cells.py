@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.utils import get_tags
 
 from sklearn_ct import CounterfactualTrainedClassifier
 from sklearn_ct.datasets import make_loan_applications
@@ -249,3 +250,20 @@ def test_a_row_with_an_unknown_word_is_explained(words):
     strict = _classifier().fit(X[known], y[known])
     with pytest.raises(ValueError, match="handle_unknown='ignore'"):
         strict.predict(row)
+
+
+# -- what the estimator says of itself ------------------------------------------------
+
+
+def test_tags_and_names(kept, holes):
+    tags = get_tags(kept).input_tags
+    assert tags.allow_nan
+    assert tags.categorical
+    assert tags.string
+    names = kept.get_feature_names_out()
+    assert len(names) == kept.encode(holes[0]).shape[1] == len(set(names))
+    assert {f"savings_{CODE}", "debt_missing", "housing_missing"} <= set(names)
+
+
+def test_the_question_mark_leads_to_the_guide(kept):
+    assert "sklearn-ct/blob/main/docs/user_guide.md" in kept._repr_html_()

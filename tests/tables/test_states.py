@@ -156,3 +156,25 @@ def test_truth_values_beside_missing_cells_are_ordered(dtype):
     assert encoder.variables_[2].ordered
     assert encoder.variables_[2].categories.tolist() == [False, True]
     assert encoder.read(X)[:3, 2].tolist() == [1, ABSENT, 0]
+
+
+def test_names_of_the_codes(encoder):
+    assert encoder.get_feature_names_out().tolist() == [
+        "months",
+        "debt",
+        "job_cook",
+        "job_smith",
+        "months_-1",
+        "months_999",
+        "months_missing",
+        "job_missing",
+    ]
+    block = np.eye(3)[[0, 1, 2, 0]]
+    names = TabularEncoder().fit(np.c_[block, [0.5, 1, 2, np.nan]])
+    assert names.get_feature_names_out().tolist() == [
+        "x0",
+        "x1",
+        "x2",
+        "x3",
+        "x3_missing",
+    ]

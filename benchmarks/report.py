@@ -182,6 +182,23 @@ def curves(panes, log=False):
     return figure
 
 
+def ways(panes):
+    """Points joined in order: ``{title: {"label", "lines": {name: (x, y)}}}``."""
+    figure, axes = panels(len(panes), 3, (3.2, 2.8))
+    for ax, (title, pane) in zip(axes, panes.items(), strict=True):
+        for k, (name, (x, y)) in enumerate(pane["lines"].items()):
+            ax.plot(x, y, "o-", color=COLOURS[k], label=name, ms=4)
+        if pane["diagonal"]:
+            ax.axline((0.5, 0.5), slope=1, color="0.7", lw=0.8)
+        ax.set_title(title, fontsize=9)
+        ax.set_xlabel(pane["label"], fontsize=9)
+        ax.set_ylabel("judged", fontsize=9)
+        ax.tick_params(labelsize=8)
+        ax.grid(alpha=0.3)
+    legend(figure, axes[0])
+    return figure
+
+
 def bars(panes, names):
     """Bars for each name: ``{title: {series: values}}``."""
     figure, axes = panels(len(panes), 1, (1.3 * len(names) + 3, 2.3))
@@ -241,6 +258,7 @@ def images(rows, titles):
 DRAWERS = {
     "curves": curves,
     "log curves": partial(curves, log=True),
+    "ways": ways,
     "bars": bars,
     "planes": planes,
     "images": images,

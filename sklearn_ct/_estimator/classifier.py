@@ -75,7 +75,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         warning, none of the known ones.
     generator : {"eccco", "generic", "revise"} or BaseGenerator, default="eccco"
         The search for counterfactuals; see `sklearn_ct.generators`.
-    lambda_div, lambda_adv, lambda_reg : float, default=0.1, 0.5, 0.01
+    lambda_div, lambda_adv, lambda_reg : float, default=0.1, 0.5, 0.05
         Weights of divergence, adversarial loss and energy ridge.
         ``lambda_div=lambda_adv=0`` is conventional training.
     tau, tau_max : float, default=0.5, 0.95
@@ -198,7 +198,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         generator="eccco",
         lambda_div=0.1,
         lambda_adv=0.5,
-        lambda_reg=0.01,
+        lambda_reg=0.05,
         tau=0.5,
         tau_max=0.95,
         epsilon=0.1,

@@ -408,7 +408,7 @@ def test_warm_start_goes_on():
     clf.fit(X[:200], Y[:200])
     assert clf.n_iter_ == len(clf.loss_curve_) == len(clf.history_) == 8
     assert clf.encoder_.scale_ is scale
-    assert clf.loss_curve_[4] < clf.loss_curve_[0]
+    assert clf.history_["loss_clf"][4] < clf.history_["loss_clf"][0]
     assert not np.array_equal(_weights(clf), first)
     cold = _make().fit(X, Y).fit(X, Y)
     assert cold.n_iter_ == 4

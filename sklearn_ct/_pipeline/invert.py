@@ -221,7 +221,9 @@ def input_columns(steps, columns):
 
 
 def output_columns(step, columns):
-    """Names of what a step gives."""
+    """Names of what a step gives; of a classifier, of what it takes."""
+    if hasattr(step, "predict") and not hasattr(step, "transform"):
+        return columns
     try:
         return list(step.get_feature_names_out([str(name) for name in columns]))
     except (AttributeError, ValueError, TypeError):

@@ -70,7 +70,9 @@ class Searches:
         its counterfactual is searched on from where it is, as the network changes.
         """
         renewed = (generator.epoch_steps or generator.max_iter) / generator.max_iter
-        drawn = torch.rand(len(self.rows), generator=draw).to(self.tau.device)
+        drawn = torch.rand(len(self.rows), generator=draw, dtype=torch.float32).to(
+            self.tau.device
+        )
         left = self.paths.steps < generator.max_iter
         return torch.where(self.paths.mature, drawn >= renewed, left)
 
@@ -147,7 +149,7 @@ def generate(  # noqa: PLR0913 - all that an epoch draws
     drawn = X.index_select(0, rows)
     with torch.no_grad():
         logits = module(drawn)
-    uniform = torch.rand(m, generator=draw).to(X)
+    uniform = torch.rand(m, generator=draw, dtype=torch.float32).to(X)
     searches = Searches(
         rows=rows,
         target=_targets(logits.argmax(1), y, draw),
@@ -210,7 +212,7 @@ def swap_frozen(
     if not share or not constraints.has_frozen:
         return nascent
     others = torch.randperm(len(x), generator=draw).to(x.device)
-    chosen = torch.rand(len(x), 1, generator=draw).to(x) < share
+    chosen = torch.rand(len(x), 1, generator=draw, dtype=torch.float32).to(x) < share
     return torch.where(chosen & constraints.frozen, x[others], nascent)
 
 

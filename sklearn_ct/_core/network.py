@@ -45,9 +45,14 @@ class MLP(nn.Sequential):
         layers: list[nn.Module] = []
         width = n_inputs
         for size in hidden_layer_sizes:
-            layers += [nn.Linear(width, size), ACTIVATIONS[activation]()]
+            layers += [_linear(width, size), ACTIVATIONS[activation]()]
             width = size
-        super().__init__(*layers, nn.Linear(width, n_outputs))
+        super().__init__(*layers, _linear(width, n_outputs))
+
+
+def _linear(n_inputs: int, n_outputs: int) -> nn.Linear:
+    # Whatever the caller's default type is.
+    return nn.Linear(n_inputs, n_outputs, dtype=torch.float32)
 
 
 class LogProbability(nn.Module):

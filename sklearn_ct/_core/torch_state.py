@@ -1,5 +1,6 @@
 """What torch keeps for the whole process: borrowed for our work, and put back."""
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -8,6 +9,16 @@ import torch
 
 # Of the threads of a process one at a time may borrow its random generator.
 _borrowed = threading.RLock()
+
+
+def _forget() -> None:
+    """Make the lock anew: a forked process lacks the thread that may have held it."""
+    global _borrowed
+    _borrowed = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_forget)
 
 
 @contextmanager
@@ -35,7 +46,8 @@ def seeded(seed: int, device: str = "cpu") -> Iterator[None]:
     """Draw from torch's generators, those of the CPU and a device, as of a seed.
 
     Afterwards they go on where the caller's draws were; those of other devices, which
-    `torch.manual_seed` would reseed, are left alone throughout.
+    `torch.manual_seed` would reseed, are left alone throughout. Threads wait for each
+    other: what draws nothing, or from generators of its own, has no need of it.
 
     Parameters
     ----------

@@ -159,7 +159,8 @@ def fit_vae(  # noqa: PLR0913 - parameters of REVISE
     with torch.enable_grad():
         for step in range(n_steps):
             rows = torch.randint(len(X), (batch_size,), generator=draw)
-            noise = torch.randn(batch_size, latent_dim, generator=draw)
+            shape = batch_size, latent_dim
+            noise = torch.randn(shape, generator=draw, dtype=torch.float32)
             optimizer.param_groups[0]["lr"] = lr * (1 - step / n_steps)
             x = X[rows.to(X.device)]
             mean, log_variance = vae.posterior(x)

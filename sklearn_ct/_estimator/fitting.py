@@ -4,6 +4,7 @@ Each function takes the estimator, whose parameters are checked already; `train`
 sets what is fitted.
 """
 
+from contextlib import ExitStack
 from copy import deepcopy
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 
 from sklearn_ct._core.averaging import refit_intercepts
+from sklearn_ct._core.backprop import logits_and_back
 from sklearn_ct._core.network import MLP
 from sklearn_ct._core.torch_state import one_thread, seeded
 from sklearn_ct._estimator.parameters import TrainingOptions
@@ -92,7 +94,8 @@ def train(estimator, X, y, sample_weight, mode):
     codes = encoder.transform(rows.X)
     parts, validation = split(estimator, codes, rows, seed, mode)
     check_device(estimator.device)
-    with seeded(seed, estimator.device):
+    with ExitStack() as draws:
+        draws.enter_context(seeded(seed, estimator.device))
         with one_thread():
             if mode == "further":
                 net = net_to_go_on_with(estimator)
@@ -101,6 +104,8 @@ def train(estimator, X, y, sample_weight, mode):
             like = next(net.module_.parameters())
             X_train, y_train, *weights = tensors(parts, like)
             validation = validation and tensors(validation, like)
+        if not may_draw(estimator, net):
+            draws.close()
         net.train(
             X_train,
             y_train,
@@ -120,6 +125,14 @@ def train(estimator, X, y, sample_weight, mode):
     before = estimator.references_ if mode == "further" else {}
     estimator.references_ = kept_references(encoder, rows, seed, before)
     return estimator
+
+
+def may_draw(estimator, net):
+    """Whether training may draw from torch's generators: what others wrote may."""
+    plain = type(net.generator) in GENERATORS.values()
+    return bool(
+        not plain or estimator.callbacks or logits_and_back(net.module_).has_modes
+    )
 
 
 def make_encoder(estimator, rows):

@@ -1,5 +1,6 @@
 """One call of `explain`: targets, rules, rows in blocks, answers written back."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -20,6 +21,7 @@ from sklearn_ct._rules.derived import Link
 from sklearn_ct._rules.glossary import in_words, narrowed, parse
 from sklearn_ct._rules.rules import Rules
 from sklearn_ct._tables.containers import is_frame, take_rows
+from sklearn_ct.generators import GENERATORS
 
 BLOCK = 2000
 
@@ -119,7 +121,9 @@ def _answer_all(subject, bounds, target, request, options, open_, seed):
 
 def _answer(subject, bounds, target, request, rows, k, seed):
     """Find the ``k`` answers of a block of rows."""
-    with one_thread(), seeded(seed):
+    plain = type(request.generator) in GENERATORS.values()
+    draws = not plain or subject.network.ask.has_modes
+    with one_thread(), seeded(seed) if draws else nullcontext():
         return find_all(subject, bounds, target, request, rows, k)
 
 

@@ -69,6 +69,7 @@ class ECCCo(BaseGenerator):
         It is 0 for a `max_iter` of 12 or less.
         """
         b = round(self.max_iter / 25)
+        step = step.float() if torch.is_tensor(step) else step
         return b / 10 * (b + step) ** -0.9
 
     def penalty(self, logits, target, step):

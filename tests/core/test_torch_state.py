@@ -1,7 +1,10 @@
 """What torch keeps for the whole process is put back."""
 
+import os
+import warnings
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from multiprocessing import get_context
+from threading import Barrier, Event
 
 import pytest
 import torch
@@ -61,3 +64,32 @@ def test_threads_draw_as_one_would():
 def draw_alone(seed):
     own = torch.Generator().manual_seed(seed)
     return [torch.rand(1, generator=own).item() for _ in range(2000)]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks on this system")
+def test_a_fork_does_not_inherit_a_lock_that_nobody_gives_back():
+    held, done = Event(), Event()
+
+    def hold():
+        with seeded(0):
+            held.set()
+            done.wait()
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(hold)
+        held.wait()
+        child = get_context("fork").Process(target=draw_alone_in, args=(1,))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of forks beside threads: it is the point
+            child.start()
+        child.join(timeout=60)
+        stuck = child.is_alive()
+        child.kill()
+        done.set()
+    assert not stuck
+    assert child.exitcode == 0
+
+
+def draw_alone_in(seed):
+    with seeded(seed):
+        torch.rand(1)

@@ -33,7 +33,7 @@ from sklearn_ct._rules.rules import Rules
 from sklearn_ct._tables.containers import take_rows
 from sklearn_ct._tables.encoder import TabularEncoder
 from sklearn_ct._training.adopt import NeuralNet, module_of
-from sklearn_ct._training.callbacks import Progress, early_stopping
+from sklearn_ct._training.callbacks import Progress, check_callbacks, early_stopping
 from sklearn_ct._training.net import CounterfactualNet
 from sklearn_ct.generators import GENERATORS
 
@@ -62,6 +62,11 @@ class Rows:
     def of(cls, estimator, X, y, sample_weight, mode):
         """Check the rows, and leave those of weight zero behind."""
         X = check_X(estimator, X, y, reset=mode in ("new", "first"))
+        if not len(X):
+            raise ValueError(
+                f"Found array with 0 sample(s) (shape={X.shape}) while a minimum of "
+                "1 is required."
+            )
         labels, weight = check_y(estimator, X, y, sample_weight, reset=mode == "new")
         if weight is not None and (weight == 0).any():
             used = np.flatnonzero(weight)
@@ -85,6 +90,12 @@ def train(estimator, X, y, sample_weight, mode):
     CounterfactualTrainedClassifier
         The estimator.
     """
+    if estimator.tau_max < estimator.tau:
+        raise ValueError(
+            f"The 'tau_max' parameter must be at least tau={estimator.tau:g}. Got "
+            f"{estimator.tau_max!r} instead."
+        )
+    check_callbacks(estimator.callbacks)
     rows = Rows.of(estimator, X, y, sample_weight, mode)
     seed = check_random_state(estimator.random_state).randint(np.iinfo(np.int32).max)
     if mode in ("new", "first"):
@@ -154,12 +165,22 @@ def split(estimator, codes, rows, seed, mode):
         parts.append(rows.weight)
     if not estimator.early_stopping or mode not in ("new", "warm"):
         return parts, None
-    halves = train_test_split(
-        *parts,
-        test_size=estimator.validation_fraction,
-        stratify=rows.labels,
-        random_state=seed,
-    )
+    try:
+        halves = train_test_split(
+            *parts,
+            test_size=estimator.validation_fraction,
+            stratify=rows.labels,
+            random_state=seed,
+        )
+    except ValueError as error:
+        counts = np.bincount(rows.labels)
+        rarest = estimator.classes_[[counts.argmin()]].tolist()[0]
+        raise ValueError(
+            "early_stopping=True puts a share of each class aside, the "
+            f"'validation_fraction' {estimator.validation_fraction:g}. There are too "
+            f"few rows for that: {len(rows.labels)}, of class {rarest!r} only "
+            f"{counts.min()}. Give more, or early_stopping=False."
+        ) from error
     return halves[::2], halves[1:4:2]
 
 

@@ -2,7 +2,7 @@
 
 from contextlib import contextmanager
 from copy import deepcopy
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 import torch
@@ -94,9 +94,28 @@ def check_y(estimator, X, y, sample_weight, reset):
         if not weight.any():
             raise ValueError("The sample_weight of every row is zero.")
     if estimator.class_weight is not None:
-        by_class = compute_sample_weight(estimator.class_weight, y)
+        by_class = weight_by_class(estimator.class_weight, y)
         weight = by_class if weight is None else weight * by_class
     return labels, weight
+
+
+def weight_by_class(class_weight, y):
+    """Weight of each row by its class, ndarray of shape (n,)."""
+    if isinstance(class_weight, dict):
+        for label, weight in class_weight.items():
+            number = isinstance(weight, Real) and not isinstance(weight, bool)
+            if not number or not 0 <= weight < np.inf:
+                raise ValueError(
+                    f"The 'class_weight' of class {label!r} must be a finite number, "
+                    f"zero or greater. Got {weight!r} instead."
+                )
+    weight = compute_sample_weight(class_weight, y)
+    if not weight.any():
+        raise ValueError(
+            "The 'class_weight' parameter leaves every row without weight. Give at "
+            f"least one class a weight above zero. Got {class_weight!r}."
+        )
+    return weight
 
 
 def check_module(module, n_codes, n_classes):
@@ -148,7 +167,7 @@ def check_sizes(sizes):
 def check_device(device):
     """Raise where torch has no such device here."""
     try:
-        torch.empty(0, device=device)
+        torch.ones(1, device=device).item()
     except (RuntimeError, AssertionError) as error:
         raise ValueError(
             "The 'device' parameter of CounterfactualTrainedClassifier must be a torch "

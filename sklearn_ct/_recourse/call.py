@@ -17,7 +17,7 @@ from sklearn_ct._recourse.task import Request, cost_parts
 from sklearn_ct._result.counterfactuals import Counterfactuals
 from sklearn_ct._result.status import Status
 from sklearn_ct._rules.bounds import Bounds
-from sklearn_ct._rules.derived import Link
+from sklearn_ct._rules.derived import Link, differ
 from sklearn_ct._rules.glossary import in_words, narrowed, parse
 from sklearn_ct._rules.rules import Rules
 from sklearn_ct._tables.containers import is_frame, take_rows
@@ -54,6 +54,7 @@ def explain_table(X, subject, options):
     link = None
     if options.project is not None:
         link = Link(options.project, codec, rules, X, factual)
+        link.check()
     request = Request(
         generator=subject.generator(options.generator),
         tau=subject.tau if options.tau is None else options.tau,
@@ -138,12 +139,19 @@ def _result(X, subject, factual, target, found, request, noise, seed):
     reason = found.reason.ravel()
     table = codec.write(values, X, query, factual)
     after = _predict(subject, table)
+    answered = ~np.isin(status, [Status.INFEASIBLE, Status.ALREADY])
     failed = (after.argmax(axis=1) != target) & (status != Status.INFEASIBLE)
-    if failed.any():
+    broken = np.zeros(len(values), dtype=bool)
+    if request.link is not None:
+        linked = request.link(values[answered], query[answered])
+        broken[answered] = differ(linked, values[answered]).any(axis=1)
+    if (failed | broken).any():
         values, reason = values.copy(), reason.copy()
+        reason[failed] = "the answer found is not predicted as the target"
+        reason[broken] = "the answer found is not left as it is by 'project'"
+        failed |= broken
         values[failed] = factual[failed]
         status[failed] = str(Status.INFEASIBLE)
-        reason[failed] = "the answer found is not predicted as the target"
         table = codec.write(values, X, query, factual)
         after = _predict(subject, table)
     codes = codec.embed(values)

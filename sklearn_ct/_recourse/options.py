@@ -30,6 +30,7 @@ CONSTRAINTS = {
     "noise": [Interval(Real, 0, None, closed="neither"), None],
     "feature_costs": [dict, None],
     "glossary": [dict, pd.DataFrame, None],
+    "n_jobs": [Integral, None],
 }
 
 
@@ -64,6 +65,11 @@ class ExplainOptions:
         """Check them."""
         given = {name: getattr(self, name) for name in CONSTRAINTS}
         validate_parameter_constraints(CONSTRAINTS, given, caller_name="explain")
+        if self.n_jobs == 0:
+            raise ValueError(
+                "The 'n_jobs' parameter of explain must be a number of processes, or "
+                "-1 for all processors. Got 0 instead."
+            )
 
     def costs(self, codec):
         """Weight of each variable's distance, ndarray of shape (n_variables,)."""

@@ -9,6 +9,8 @@ from sklearn_ct._rules.rules import Rules
 from sklearn_ct._tables.codec import Codec
 from sklearn_ct._tables.containers import column_names, is_frame
 
+LOOK_ROWS = 100  # of a call, to see whether a function can be relied on
+
 
 @dataclass(frozen=True)
 class Link:
@@ -34,19 +36,58 @@ class Link:
     X: object
     factual: np.ndarray
 
+    def check(self):
+        """Raise where the function draws, or does not leave what it has given.
+
+        Both would make answers that it contradicts. A few rows of the call show it.
+        """
+        rows = np.arange(min(LOOK_ROWS, len(self.factual)))
+        given = self.factual[rows]
+        once, again = self._applied(given, rows), self._applied(given, rows)
+        self._refuse(
+            differ(once, again), "gives other values each time, in column {!r}"
+        )
+        self._refuse(
+            differ(once, self(once, rows)),
+            "does not leave as it is what it has given itself, in column {!r}. Let it "
+            "compute the column from others",
+        )
+
     def __call__(self, values, rows):
         """Values after the function, checked.
 
         Raises
         ------
         ValueError
-            Where the function changes the shape, the columns or an immutable column;
-            it names the column.
+            Where the function fails, changes the shape, the columns or an immutable
+            column, or gives fractions to whole numbers; it names the column.
         """
+        linked = self._applied(values, rows)
+        frozen = ~self.rules.rise & ~self.rules.fall
+        frozen = np.broadcast_to(frozen, self.factual.shape)[rows]
+        self._refuse(
+            frozen & differ(linked, values),
+            "changed the column {!r}, which may not change. Leave it as it is",
+        )
+        return linked
+
+    def _refuse(self, broken, words):
+        """Raise where values are broken, (n, n_variables)."""
+        if broken.any():
+            name = self.codec.variables_[int(np.argmax(broken.any(axis=0)))].name
+            raise ValueError(f"The 'project' parameter {words.format(name)}.")
+
+    def _applied(self, values, rows):
         if not len(values):
             return values
         before = self.codec.write(values, self.X, rows, self.factual[rows])
-        after = self.project(before.copy())
+        try:
+            after = self.project(before.copy())
+        except Exception as error:
+            raise ValueError(
+                "The 'project' parameter must be a function of a table like X. It "
+                f"failed: {type(error).__name__}: {error}"
+            ) from error
         same = is_frame(after) == is_frame(before)
         same &= getattr(after, "shape", None) == before.shape
         if not same or column_names(after) != column_names(before):
@@ -71,13 +112,14 @@ class Link:
                 "The 'project' parameter must return cells as in X. Got NaN in column "
                 f"{name!r}, which was not missing."
             )
-        frozen = ~self.rules.rise & ~self.rules.fall
-        frozen = np.broadcast_to(frozen, self.factual.shape)[rows]
-        broken = (frozen & (linked != values)).any(axis=0)
-        if broken.any():
-            name = self.codec.variables_[int(np.argmax(broken))].name
-            raise ValueError(
-                f"The 'project' parameter changed the column {name!r}, which may not "
-                "change. Leave it as it is."
-            )
+        whole = np.array([v.decimals == 0 for v in self.codec.variables_])
+        self._refuse(
+            whole & differ(linked, np.round(linked)),
+            "gives fractions to the whole-number column {!r}. Round them",
+        )
         return linked
+
+
+def differ(one, other):
+    """Whether values differ; missing ones do not."""
+    return (one != other) & ~(np.isnan(one) & np.isnan(other))

@@ -87,6 +87,8 @@ def _as_given(given, names, parameter, n_rows, index):
         keys = dict.fromkeys(key for entry in given for key in entry or ())
         return {key: [(entry or {}).get(key) for entry in given] for key in keys}
     if isinstance(given, dict):
+        if parameter == "mutability":
+            _refuse_blanks(given)
         return {key: [entry] for key, entry in given.items()}
     if parameter == "mutability" and np.ndim(given) == 1:
         words = list(given)
@@ -100,6 +102,17 @@ def _as_given(given, names, parameter, n_rows, index):
         f"The {parameter!r} parameter must be None or a dict of columns (for each "
         f"row: a list of dicts or a DataFrame). Got {given!r} instead."
     )
+
+
+def _refuse_blanks(given):
+    """Raise where a column of a dict has no word: of all rows nothing is left open."""
+    for key, entry in given.items():
+        if is_blank(entry):
+            raise ValueError(
+                f"The 'mutability' of column {key!r} must be one of "
+                f"{', '.join(map(repr, DIRECTIONS))}. Got {entry!r} instead; leave "
+                "the column out where nothing is to be said of it."
+            )
 
 
 def _spread_rest(columns, names):

@@ -1,5 +1,8 @@
 """Containers: what `fit` saw is what `explain` returns."""
 
+from decimal import Decimal
+from fractions import Fraction
+
 import numpy as np
 import pandas as pd
 from scipy.sparse import issparse
@@ -96,7 +99,7 @@ def widened(table, dtypes):
     for position, dtype in dtypes.items():
         before = table.dtype if own is None else own[position]
         held, other = number_type(before), number_type(dtype)
-        if held == other or not {held.kind, other.kind} <= set("fiu"):
+        if held == other or not {held.kind, other.kind} <= set("fiub"):
             continue
         common = np.promote_types(held, other)
         if own is None:
@@ -129,12 +132,24 @@ def put_cells(table, rows, position, cells):
         column[rows] = cells
     else:
         sparse = isinstance(dtype, pd.SparseDtype)  # takes no assignment
-        column = column.sparse.to_dense() if sparse else column.copy()
+        # Without a gap the dense column is the caller's own memory.
+        column = (column.sparse.to_dense() if sparse else column).copy()
         if pd.api.types.is_numeric_dtype(column.dtype):
             cells = pd.array(cells).astype(column.dtype)
+        elif column.dtype == object:
+            cells = alike(cells, column)
         column.iloc[rows] = cells
         column = column.astype(dtype) if sparse else column
     table.isetitem(position, column)
+
+
+def alike(cells, column):
+    """Give numbers of the kind that a column of objects holds, such as `Decimal`."""
+    kinds, plain = {type(cell) for cell in column} & {Decimal, Fraction}, cells.tolist()
+    if not kinds or not {type(cell) for cell in plain} <= {float, int}:
+        return cells
+    kind = kinds.pop()
+    return np.array([kind(repr(cell)) for cell in plain], dtype=object)
 
 
 def as_pandas(table):

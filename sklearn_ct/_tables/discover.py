@@ -15,6 +15,7 @@ from sklearn_ct._tables.feature import ABSENT, MISSING, Variable, cut, objects
 
 MAX_DECIMALS = 4
 MANY_WORDS = 50  # different words that may be categories in a small table
+STEP = 1e-3  # share of the range of a column that its values are told apart by
 MANY = 20  # rows that are enough to tell an imputed value
 
 
@@ -96,7 +97,7 @@ def describe(X, names, columns, categorical, start, special=()):
         numbers = numbers[~missing & ~np.isin(numbers, states)]
         states = (*states.tolist(), *[MISSING] * bool(missing.any()))
         decimals = decimals_of(numbers, column.dtype)
-        if decimals is None and column.dtype == np.float64:
+        if decimals is None and number_type(column.dtype) in (np.float64, object):
             spread = np.std(numbers) or 1.0
             grid = int(np.clip(9 - np.floor(np.log10(spread)), 0, 12))
     return Variable(
@@ -271,9 +272,12 @@ def decimals_of(numbers, dtype):
     single = getattr(dtype, "numpy_dtype", dtype) == np.float32
     tolerance = 1e-6 if single else 1e-9
     noise = tolerance * 1e-3 * np.abs(numbers).max(initial=0.0)
+    # Far from zero a small share of a value may be all that values differ by.
+    errors = noise + tolerance * np.abs(numbers)
+    errors = np.minimum(errors, STEP * np.ptp(numbers) if len(numbers) else 0.0)
     for decimals in range(MAX_DECIMALS + 1):
         rounded = np.round(numbers, decimals)
-        other = numbers[~np.isclose(numbers, rounded, rtol=tolerance, atol=noise)]
+        other = numbers[np.abs(numbers - rounded) > errors]
         # An imputed mean, one value in many rows, does not make a whole number real.
         imputed = 1 < len(other) < len(numbers) / 2 and np.ptp(other) <= noise
         if not len(other) or (imputed and len(numbers) >= MANY):
@@ -291,6 +295,8 @@ def to_numbers(column, name):
     try:
         if isinstance(dtype, pd.CategoricalDtype) or getattr(dtype, "kind", "") in "mM":
             raise TypeError(dtype)
+        if isinstance(column, pd.Series) and any(isinstance(v, str) for v in column):
+            raise TypeError("text")  # which may look like numbers, and is none
         return np.asarray(
             column.to_numpy(dtype=np.float64, na_value=np.nan)
             if isinstance(column, pd.Series)
@@ -299,7 +305,7 @@ def to_numbers(column, name):
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"Column {name!r} of type {dtype} is neither a number nor a category. "
-            "Convert it, or list it in categorical_features."
+            "Convert it, text of numbers too, or list it in categorical_features."
         ) from error
 
 

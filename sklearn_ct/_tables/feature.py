@@ -131,7 +131,7 @@ class Variable:
         if not self.is_number:
             cells = self.categories[here.astype(int)]
         elif self.dtype == object and self.decimals == 0:
-            cells = here.astype(int).astype(object)
+            cells = np.frompyfunc(int, 1, 1)(here)  # of any length
         else:
             cells = here
         if missing.any():

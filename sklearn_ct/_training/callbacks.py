@@ -49,3 +49,18 @@ def early_stopping(patience):
         load_best=True,
         sink=noop,
     )
+
+
+def check_callbacks(callbacks):
+    """Raise where an entry is neither a callback nor a pair of a name and one."""
+    for entry in callbacks or ():
+        named = isinstance(entry, tuple) and len(entry) == 2
+        callback = entry[1] if named and isinstance(entry[0], str) else entry
+        is_class = isinstance(callback, type) and issubclass(callback, Callback)
+        # Whatever is notified of a training may do, whoever made it.
+        if not is_class and not hasattr(callback, "on_train_begin"):
+            raise ValueError(
+                "The 'callbacks' parameter of CounterfactualTrainedClassifier must be "
+                "a list of skorch callbacks, or of pairs (name, callback). Got "
+                f"{entry!r} among them."
+            )

@@ -15,6 +15,7 @@ from sklearn.utils.multiclass import unique_labels
 
 # Rows that the median heuristic looks at: their distances take 32 MB.
 _MEDIAN_ROWS = 2000
+_CHUNK = 64  # MiB of distances at a time
 
 
 def implausibility_distance(
@@ -280,7 +281,9 @@ def _nearest_mean(X, rows, n_neighbors):
             distances.partition(n_nearest - 1, axis=1)
         return distances[:, :n_nearest].mean(axis=1)
 
-    chunks = pairwise_distances_chunked(X, rows, metric="l1", reduce_func=reduce)
+    chunks = pairwise_distances_chunked(
+        X, rows, metric="l1", reduce_func=reduce, working_memory=_CHUNK
+    )
     return np.concatenate(list(chunks))
 
 
@@ -294,7 +297,9 @@ def _kernel_sum(A, B, length_scale):
 
     # "sqeuclidean" takes differences; the squared "euclidean" expands the square and
     # loses the digits of rows that lie far from the origin.
-    chunks = pairwise_distances_chunked(A, B, metric="sqeuclidean", reduce_func=reduce)
+    chunks = pairwise_distances_chunked(
+        A, B, metric="sqeuclidean", reduce_func=reduce, working_memory=_CHUNK
+    )
     return sum(chunk.sum() for chunk in chunks)
 
 

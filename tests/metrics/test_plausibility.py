@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -255,3 +257,13 @@ ip, relative = implausibility_distance, relative_implausibility
 def test_errors(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_many_rows_take_little_memory():
+    rng = np.random.default_rng(0)
+    found, real = rng.normal(size=(60_000, 3)), rng.normal(size=(1000, 3))
+    tracemalloc.start()
+    implausibility_distance(found, real)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 200 * 2**20

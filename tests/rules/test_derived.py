@@ -63,6 +63,19 @@ def test_links_work_behind_a_pipeline(fitted):
             lambda f: f.assign(debt=np.nan),
             "as in X.* NaN in column 'debt', which was not",
         ),
+        (
+            lambda f: f.assign(debt=f.debt + 1),
+            "does not leave as it is .* column 'debt'",
+        ),
+        (
+            lambda f: f.assign(debt=np.random.default_rng().random(len(f))),
+            "gives other values each time, in column 'debt'",
+        ),
+        (
+            lambda f: f.assign(income=f.income / 1000 + 0.1),
+            "gives fractions to the whole-number column 'income'",
+        ),
+        (lambda f: f["no such column"], "'project' parameter .* failed: KeyError"),
         ("share", "'project' parameter of explain must be a callable or None"),
     ],
 )

@@ -265,6 +265,7 @@ def _given(draw):
 
     mutability = {"age": maybe(WORDS), "debt": maybe(WORDS), "level": maybe(WORDS)}
     mutability["housing"] = maybe(st.sampled_from(["both", "none"]))
+    mutability = {name: word for name, word in mutability.items() if word}
     some = st.sets(st.sampled_from(["rent", "own"]), min_size=1)
     domain = {"age": maybe(PAIRS), "debt": maybe(PAIRS), "housing": maybe(some)}
     return mutability, draw(st.sampled_from([None, "observed", domain]))

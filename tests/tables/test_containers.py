@@ -80,7 +80,7 @@ def test_written_cells_of_an_array():
             pd.SparseDtype("int64", 0),
         ),
         (pd.Categorical(["a", "b"]), "int64", "category"),
-        (np.array([True, False]), "int64", "bool"),
+        (np.array([True, False]), "int64", "int64"),
     ],
 )
 def test_a_column_gets_a_type_that_holds_both(column, saw, expected):

@@ -9,6 +9,7 @@ import pandas as pd
 from sklearn_ct._result.describe import sentence
 from sklearn_ct._result.groups import first_of_each, groups_of
 from sklearn_ct._result.html import table_of
+from sklearn_ct._result.letter import FORMATS, letter_of
 from sklearn_ct._result.pareto import unbeaten
 from sklearn_ct._result.serialize import OPTIONAL, PER_ROW, dump, load
 from sklearn_ct._result.status import Status
@@ -243,6 +244,63 @@ class Counterfactuals:
             raise ValueError("describe takes the number of a single row.")
         return sentence(one)
 
+    def letter(self, i, *, format="text", outcome=None, template=None):
+        """Write the letter to the ``i``-th person, with all answers to their row.
+
+        For the person rather than the analyst: with the labels, units, steps and kinds
+        of the ``glossary`` that `explain` was given, names made readable where it says
+        nothing; no probability; alternatives as alternatives; why there is none, where
+        there is none. A number without a step is shown with three digits if it is a
+        fraction: what was checked is then near what is read.
+
+        Parameters
+        ----------
+        i : int
+            Number of the person, in the order of the rows that were explained.
+        format : {"text", "html"}, default="text"
+            Plain text, or a ``<div class="letter">`` of HTML.
+        outcome : str or dict, default=None
+            Words for the target, or ``{target: words}``. None: the label, if it is
+            text.
+        template : callable, default=None
+            ``template(letter) -> str`` in place of the built-in words: ``letter`` has
+            ``row``, ``target``, ``outcome``, ``already``, ``reason`` and ``ways``, each
+            a tuple of changes with ``feature``, ``label``, ``kind``, ``before``,
+            ``after`` and ``sentence``.
+
+        Returns
+        -------
+        str
+
+        Raises
+        ------
+        ValueError
+            On another format.
+        """
+        people = np.unique(self.query)
+        if not -len(people) <= i < len(people):
+            raise IndexError(f"letter {i} is out of range: there are {len(people)}.")
+        part = self[self.query == people[i]]
+        return _written(part, format, outcome, template)
+
+    def letters(self, *, format="text", outcome=None, template=None):
+        """Write the letters to all people.
+
+        Parameters
+        ----------
+        format, outcome, template
+            As in `letter`.
+
+        Returns
+        -------
+        list of str
+            One for each person, in the order of the rows that were explained.
+        """
+        order = np.argsort(self.query, kind="stable")
+        ends = np.unique(self.query[order], return_index=True)[1][1:]
+        parts = np.split(order, ends) if len(order) else []
+        return [_written(self[rows], format, outcome, template) for rows in parts]
+
     def pareto(self):
         """Keep of each row's answers those that no other one beats.
 
@@ -367,3 +425,13 @@ class Counterfactuals:
 
     def _repr_html_(self):
         return table_of(self)
+
+
+def _written(part, format, outcome, template):
+    """Letter to the person that all rows are about."""
+    if format not in FORMATS:
+        raise ValueError(
+            f"The 'format' parameter of a letter must be one of {list(FORMATS)}. "
+            f"Got {format!r} instead."
+        )
+    return (template or FORMATS[format])(letter_of(part, outcome))

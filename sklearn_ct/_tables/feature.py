@@ -11,8 +11,8 @@ from sklearn_ct._tables.containers import number_type
 MISSING = -1e200
 # Of a category, whose places are counted from 0: none of the known ones, and missing.
 UNKNOWN, ABSENT = -1.0, -2.0
-# Decimals that a multiple of a step is rounded to, and the share of one that counts
-# for nothing.
+# Decimals that a multiple of a step is rounded to, and by which share of a step it may
+# miss it: types of single precision do.
 FINEST, ROUNDING = 9, 1e-6
 
 
@@ -99,7 +99,7 @@ class Variable:
 
     def is_answer(self, values, factual):
         """Whether changes of a number are such as answers may have, in steps."""
-        far = np.abs(values - factual) >= self.smallest * (1 - ROUNDING)
+        far = np.abs(values - factual) >= self.smallest * (1 - 1e-9)
         if self.step is not None:
             times = values / self.step
             far &= np.abs(times - np.round(times)) <= ROUNDING * (1 + np.abs(times))

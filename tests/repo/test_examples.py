@@ -86,6 +86,15 @@ def test_plot_audit(tmp_path):
     assert (tmp_path / "audit.html").read_text(encoding="utf-8").count("<svg") == 4
 
 
+def test_plot_letters(tmp_path):
+    page = tmp_path / "letters.html"
+    size = ["--rows", 800, "--epochs", 5, "--output", page]
+    output = run(EXAMPLES / "plot_letters.py", *size)
+    assert output.count("To applicant ") == 5
+    assert "from €" in output
+    assert page.read_text(encoding="utf-8").count('class="letter"') == 5
+
+
 def test_train_data_parallel(tmp_path):
     pytest.importorskip("accelerate", reason="needs the extra 'accelerate'")
     program = tmp_path / "program.py"

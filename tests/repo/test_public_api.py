@@ -96,7 +96,8 @@ EXPLAIN = {
 
 ANSWER = """
 factuals counterfactuals target status valid probability cost implausibility n_changes
-query alternative to_frame changes describe evaluate pareto to_json
+query alternative to_frame changes describe evaluate pareto letter letters
+to_json
 _repr_html_ __len__ __getitem__
 """
 

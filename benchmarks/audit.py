@@ -1,26 +1,23 @@
 """The audit: who is asked for what, through which columns, and whether it lasts.
 
-One command makes ``docs/benchmarks/audit.json``, and from it ``audit.md``::
+One command measures what ``docs/benchmarks/audit.md`` shows::
 
     SKLEARN_CT_DATA=... python -m benchmarks.audit
 
 Counterfactual training (CT), a conventional twin, and CT without protected columns are
 trained on the same rows of five sets, three splits each, and audited on the test rows.
-``--quick`` takes one split, few rows and few epochs, to see that all runs;
-``--page`` writes the page from the results there are.
+``--quick`` takes one split, few rows and few epochs, to see that all runs.
 """
 
-import argparse
-import json
 import time
-from inspect import signature
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 import pandas as pd
 from sklearn.model_selection import train_test_split
 
-from benchmarks._common import to_markdown
+from benchmarks._common import CACHE, CONVENTIONAL, commit, kept, machine, options
+from benchmarks.report import publish
 from sklearn_ct import CounterfactualTrainedClassifier
 from sklearn_ct.audit import audit_recourse, proxy_report, recourse_survival
 from sklearn_ct.datasets import (
@@ -31,11 +28,33 @@ from sklearn_ct.datasets import (
     make_loan_applications,
 )
 
-FOLDER = Path(__file__).parents[1] / "docs" / "benchmarks"
 TAUS = (0.5, 0.7, 0.8)
 MODELS = ("CT", "twin", "CT without protection")
-TWIN = {"lambda_div": 0.0, "lambda_adv": 0.0}
 MEASURES = ("rejection_rate", "cost", "burden", "infeasible_rate")
+ASKED = {
+    "accuracy": "accuracy",
+    "rejection_rate_ratio": "rejection ratio",
+    "cost_ratio": "cost ratio",
+    "burden_ratio": "burden ratio",
+    "burden_found": "splits with a finding in burden",
+    "infeasible_rate_difference": "infeasible, difference",
+}
+THROUGH = {
+    "told": "told",
+    "through_proxies": "advice through proxies",
+    "total": "gap",
+    "direct": "direct",
+    "through others": "through others",
+}
+SURVIVAL = {
+    f"{kind} {tau:g}": f"{word}, tau {tau:g}"
+    for kind, word in {
+        "bootstrap": "other rows",
+        "seed": "other seed",
+        "cost": "cost",
+    }.items()
+    for tau in TAUS
+}
 
 
 def adult():
@@ -68,17 +87,8 @@ def compas():
 
 
 def loans():
-    effect = {}
-    if "group_effect" in signature(make_loan_applications).parameters:
-        effect = {"group_effect": 1.0}
-    X, y, *_ = make_loan_applications(8000, random_state=0, **effect)
-    if "group" in X:
-        fewest = X["group"].value_counts().index[-1]
-        return X, y, "approved", ["group"], fewest, ["group", "age"]
-    old = X["age"] >= 40
-    X = X.assign(generation=np.where(old, "older", "younger"))
-    both = ["generation", "age"]
-    return X, y, "approved", both, "younger", both
+    X, y = make_loan_applications(8000, group_effect=-1.0, random_state=0)
+    return X, y, "approved", ["group"], "B", ["group", "age"]
 
 
 DATA = {
@@ -94,7 +104,7 @@ def train(name, X, y, protected, seed, epochs):
     """One of the three models."""
     rules = {} if name == "CT without protection" else dict.fromkeys(protected, "none")
     settings = {"mutability": rules, "random_state": seed, "max_epochs": epochs}
-    settings |= TWIN if name == "twin" else {}
+    settings |= CONVENTIONAL if name == "twin" else {}
     return CounterfactualTrainedClassifier(**settings).fit(X, y)
 
 
@@ -218,7 +228,7 @@ def claims(means, splits):
             of_sets, of_splits = (said(t, holds, tau) for t in (means, splits))
             failed = ", ".join(name for name, ok in of_sets.items() if not ok)
             line = (
-                f"- {text.format(tau=tau)}: on {sum(of_sets.values())} of "
+                f"{text.format(tau=tau)}: on {sum(of_sets.values())} of "
                 f"{len(of_sets)} sets, in {sum(of_splits.values())} of "
                 f"{len(of_splits)} splits{f'; not on {failed}' if failed else ''}."
             )
@@ -226,9 +236,9 @@ def claims(means, splits):
     return good, bad
 
 
-def write_page(results):
-    """Make the page from the results."""
-    frame = pd.DataFrame(results["lines"])
+def tables(lines):
+    """All tables of the page."""
+    frame = pd.DataFrame(lines)
     frame = frame.astype({c: float for c in frame if c.endswith("_found")})
     splits = frame.drop(columns="group").set_index(["data", "split", "model"])
     means = splits.groupby(["data", "model"], sort=False).mean()
@@ -236,101 +246,37 @@ def write_page(results):
 
     def table(columns):
         part = means[list(columns)].rename(columns=columns).round(3).reset_index()
-        return to_markdown(part.astype(object).where(part.notna(), "-"))
+        return part.to_dict("records")
 
-    survival = {f"bootstrap {tau:g}": f"other rows, tau {tau:g}" for tau in TAUS}
-    survival |= {f"seed {tau:g}": f"other seed, tau {tau:g}" for tau in TAUS}
-    survival |= {f"cost {tau:g}": f"cost, tau {tau:g}" for tau in TAUS}
     groups = frame.drop_duplicates("data").set_index("data")["group"]
-    who = "; ".join(f"{name}: {group}" for name, group in groups.items())
-    text = f"""# Audit
-
-Made by `python -m benchmarks.audit`{
-        " --quick, which says nothing of the models" if results["quick"] else ""
-    }.
-
-Means over {frame["split"].nunique()} splits. CT is trained with the protected columns
-immutable; the twin conventionally; nobody is asked to change a protected column. Ratios
-and gaps are those of one group against the reference: {who}.
-
-## What may be claimed
-
-What holds on every set, by the means below; how often in a single split stands
-beside it.
-
-{chr(10).join(good) or "- Nothing of what was looked at."}
-
-## What may not
-
-{chr(10).join(bad) or "- All of it holds on every set."}
-
-## Who is asked for what
-
-{
-        table(
-            {
-                "accuracy": "accuracy",
-                "rejection_rate_ratio": "rejection ratio",
-                "cost_ratio": "cost ratio",
-                "burden_ratio": "burden ratio",
-                "burden_found": "splits with a finding in burden",
-                "infeasible_rate_difference": "infeasible, difference",
-            }
-        )
+    return {
+        "groups": [f"{name}: {group}" for name, group in groups.items()],
+        "holds": good or ["Nothing of what was looked at."],
+        "fails": bad or ["All of it holds on every set."],
+        "asked": table(ASKED),
+        "through": table(THROUGH),
+        "survival": table(SURVIVAL),
     }
-
-## Through what
-
-`told`: area under the ROC curve by which the other columns tell the feature; then the
-share of the cost of the advice in columns that tell it, and the gap in rejections, in
-parts. Direct is what goes where the features of the report are other people's, all
-together: sex and race on Adult and COMPAS, generation and age on loans.
-
-{
-        table(
-            {
-                "told": "told",
-                "through_proxies": "advice through proxies",
-                "total": "gap",
-                "direct": "direct",
-                "through others": "through others",
-            }
-        )
-    }
-
-## Does it last
-
-Share of the answers to the same rows, that all three models reject and answer, which a
-model trained again still accepts, and their cost.
-
-{table(survival)}
-
-An audit took {
-        frame["seconds"].median():.1f} seconds in the median, explaining included.
-"""
-    (FOLDER / "audit.md").write_text(text, encoding="utf-8")
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="few rows, one split")
-    parser.add_argument("--page", action="store_true", help="write the page alone")
-    arguments = parser.parse_args()
-    file = FOLDER / "audit.json"
-    if not arguments.page:
-        size = {"n_train": 4000, "n_test": 4000, "n_asked": 400, "n_models": 5}
-        size |= {"epochs": 100}
-        if arguments.quick:
-            size = {"n_train": 500, "n_test": 400, "n_asked": 60, "n_models": 2}
-            size |= {"epochs": 10}
-        lines = []
-        for name in DATA:
-            for split in range(1 if arguments.quick else 3):
-                lines += measure(name, split, **size)
-                print(pd.DataFrame(lines[-3:]).T.to_string(), flush=True)
-        results = {"quick": arguments.quick, **size, "lines": lines}
-        file.write_text(json.dumps(results, indent=1, default=float), encoding="utf-8")
-    write_page(json.loads(file.read_text(encoding="utf-8")))
+    quick = options(__doc__).quick
+    size = {"n_train": 4000, "n_test": 4000, "n_asked": 400, "n_models": 5}
+    size |= {"epochs": 100}
+    if quick:
+        size = {"n_train": 500, "n_test": 400, "n_asked": 60, "n_models": 2}
+        size |= {"epochs": 10}
+    where, source = machine(), "" if quick else commit()
+    lines = []
+    for name in DATA:
+        for split in range(1 if quick else 3):
+            path = CACHE / "audit" / f"{name}-{split}.json"
+            unit = partial(measure, name, split, **size)
+            lines += kept(path, unit, source)
+    where |= {
+        "seconds of an audit, median": np.median([one["seconds"] for one in lines])
+    }
+    publish("audit", "audit", tables(lines), quick=quick, **where)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """Train, explain, judge; see the package's first lines."""
 
-import argparse
 import time
 
 import numpy as np
@@ -9,7 +8,7 @@ import torch
 from joblib import Parallel, delayed
 from sklearn.base import clone
 
-from benchmarks._common import CACHE, commit, kept, machine
+from benchmarks._common import CACHE, CONVENTIONAL, commit, kept, machine, options
 from benchmarks.outcomes import summary
 from benchmarks.outcomes.judges import PEERS
 from benchmarks.outcomes.measures import (
@@ -21,7 +20,7 @@ from benchmarks.outcomes.measures import (
     scores,
 )
 from benchmarks.outcomes.tables import TABLES, split_of
-from benchmarks.paper.settings import CONVENTIONAL, paper_settings
+from benchmarks.paper.settings import paper_settings
 from benchmarks.report import publish
 from sklearn_ct import CounterfactualTrainedClassifier
 
@@ -92,10 +91,7 @@ def measure(name, split, *, epochs, n_rows, n_rejected):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="to see that all runs")
-    parser.add_argument("--jobs", type=int, default=2, help="processes")
-    asked = parser.parse_args()
+    asked = options(__doc__, jobs={"type": int, "default": 2, "help": "processes"})
     size = {"epochs": 60, "n_rows": None, "n_rejected": 300}
     if asked.quick:
         size = {"epochs": 10, "n_rows": 2000, "n_rejected": 20}

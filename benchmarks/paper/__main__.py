@@ -40,9 +40,12 @@ def main():
     results = Results(run_all(units, CACHE / "paper", asked.n_jobs))
     told = {"data sets": len(asked.data), **told}
     told["CPU minutes"] = sum(one["cpu"] for one in results.results.values()) / 60
-    tables, figures = all_tables(results), all_figures(results)
-    told |= where
-    publish("paper", "paper", tables, figures=figures, quick=asked.quick, **told)
+    # What this run did not measure stays on the page as it was.
+    made = all_tables(results).items()
+    tables = {name: table for name, table in made if any(len(one) > 1 for one in table)}
+    figures = all_figures(results)
+    part = ", ".join(c for c in CONFIGS if c in asked.config)
+    publish("paper", part, tables, figures=figures, quick=asked.quick, **told, **where)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
 A benchmark hands its tables to `publish`, which keeps them as
 ``docs/benchmarks/results/NAME.json`` and makes of them what stands on the page
 ``docs/benchmarks/NAME.md`` between markers, ``<!-- table:NAME -->`` and
-``<!-- end -->``, and the figures beside it. All else on a page is written by hand.
+``<!-- end -->``, and the figures beside it; in the README between markers such as
+``<!-- table:NAME.TABLE -->``. All else on a page is written by hand.
 All pages from the results there are::
 
     python -m benchmarks.report
@@ -20,6 +21,7 @@ from benchmarks._common import CACHE, ROOT, commit, to_markdown
 
 DOCS = ROOT / "docs" / "benchmarks"
 RESULTS = DOCS / "results"
+README = ROOT / "README.md"
 QUICK = CACHE / "quick"
 COLOURS = ("#8c510a", "#01665e", "#80b1d3", "#bebada")
 DPI = 110
@@ -70,16 +72,20 @@ def sources(result):
     return markdown(lines)
 
 
-def fill(page, result):
-    """Replace what stands between the markers of a page; no table goes without."""
+def fill(page, result, prefix=""):
+    """Replace what stands between the markers of a page; no table goes without.
+
+    With a prefix, which a page of several results has before the tables' names, only
+    some have a place there.
+    """
     blocks = {name: markdown(table) for name, table in result["tables"].items()}
     blocks["sources"] = sources(result)
     for name, text in blocks.items():
-        begin, end = f"<!-- table:{name} -->\n", "\n<!-- end -->"
+        begin, end = f"<!-- table:{prefix}{name} -->\n", "\n<!-- end -->"
         pattern = re.escape(begin) + ".*?" + re.escape(end)
         new = f"{begin}\n{text}\n{end}"
         page, n = re.subn(pattern, lambda _, new=new: new, page, flags=re.DOTALL)
-        if not n:
+        if not n and not prefix:
             raise ValueError(f"The page has no place for the table {name!r}.")
     return page
 
@@ -140,6 +146,9 @@ def make_page(name, quick=False, drawn=None):
             made.savefig(folder / f"{name}_{figure}.png", dpi=DPI, bbox_inches="tight")
     page = fill((DOCS / f"{name}.md").read_text(encoding="utf-8"), result)
     (folder / f"{name}.md").write_text(page, encoding="utf-8")
+    if not quick:
+        text = fill(README.read_text(encoding="utf-8"), result, f"{name}.")
+        README.write_text(text, encoding="utf-8")
     return folder / f"{name}.md"
 
 

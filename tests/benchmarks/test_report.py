@@ -50,6 +50,8 @@ def folders(tmp_path, monkeypatch):
     block = "<!-- table:{} -->\n\nold\n\n<!-- end -->"
     page = page.format(block.format("sources"), block.format("t"))
     (tmp_path / "x.md").write_text(page)
+    monkeypatch.setattr(report, "README", tmp_path / "README.md")
+    report.README.write_text(f"Read.\n\n{block.format('x.t')}\n")
     return tmp_path
 
 
@@ -75,9 +77,17 @@ def test_only_blocks_of_a_page_are_replaced(folders):
     assert page.count("<!-- end -->") == 2
 
 
+def test_the_readme_shows_the_tables_that_it_has_a_place_for(folders):
+    report.publish("x", "one", {"t": ["new"]})
+    assert report.README.read_text() == (
+        "Read.\n\n<!-- table:x.t -->\n\n- new\n\n<!-- end -->\n"
+    )
+
+
 def test_a_quick_run_leaves_pages_and_results_alone(folders):
     before = (folders / "x.md").read_text()
     report.publish("x", "one", {"t": ["quick"]}, quick=True)
+    assert "old" in report.README.read_text()
     assert (folders / "x.md").read_text() == before
     assert not report.RESULTS.exists()
     assert "- quick" in (folders / "quick/x.md").read_text()
@@ -94,6 +104,8 @@ def test_pages_say_what_the_results_say(name):
     page = (report.DOCS / f"{name}.md").read_text(encoding="utf-8")
     assert report.fill(page, result) == page
     assert page.count("<!-- table:") == len(result["tables"]) + 1
+    readme = report.README.read_text(encoding="utf-8")
+    assert report.fill(readme, result, f"{name}.") == readme
     assert report.to_json(result) == (report.RESULTS / f"{name}.json").read_text()
 
 
@@ -106,6 +118,11 @@ def test_figures_of_every_kind_are_drawn(folders):
     figures = {
         "curves": {"panes": {"p": curve}},
         "log curves": {"panes": {"p": curve, "q": curve}},
+        "ways": {
+            "panes": {
+                "p": {"lines": {"a": [[1, 2], [3, 4]]}, "label": "x", "diagonal": True}
+            }
+        },
         "bars": {"panes": {"p": {"a": [1, None]}}, "names": ["x", "y"]},
         "planes": {"panes": {"p": plane}},
         "images": {"rows": {"w": row}, "titles": ["1 to 7", "3 to 8"]},

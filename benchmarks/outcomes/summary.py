@@ -10,6 +10,7 @@ PLAUSIBLE = ["plausible, low", "plausible, high"]
 ADVICE = ["answered", *EQUAL, *PLAUSIBLE, "promise"]
 TWINS = ["twin", "early-stopped twin"]
 REAL = ["Adult", "GMSC", "Credit default", "German", "COMPAS"]
+CURVE = ["cost", "changes", "stated", "judged", "survives", "plausible"]
 DIGITS = 3
 
 
@@ -36,20 +37,33 @@ def tables(lines):
         "ranking": listed(means(lines, RANKING)),
         "advice": listed(means(lines, ADVICE).dropna()),
         "reliance": listed(means(lines, ["flips", "gap"])),
+        "threshold": listed(by_threshold(real)),
         "curve": listed(curve_at(lines, 0.7)),
         "aims": aims(means(real, [*RANKING, *ADVICE, "flips"])),
     }
 
 
+def unfolded(lines):
+    """Give each point of the curves a line."""
+    measured = lines.dropna(subset=["curve"])
+    return pd.concat(
+        pd.DataFrame(line["curve"]).assign(data=line["data"], model=line["model"])
+        for _, line in measured.iterrows()
+    )
+
+
 def curve_at(lines, tau):
     """Where the answers of a probability stand, not at equal cost."""
-    measured = lines.dropna(subset=["curve"])
-    rows = []
-    for _, line in measured.iterrows():
-        curve = pd.DataFrame(line["curve"]).set_index("tau").loc[tau]
-        rows.append({**line[["data", "model"]], **curve})
-    columns = ["cost", "changes", "stated", "judged", "survives", "plausible"]
-    return means(pd.DataFrame(rows), columns)
+    points = unfolded(lines)
+    return means(points[points["tau"] == tau], CURVE)
+
+
+def by_threshold(lines):
+    """What a greater probability buys, and its price."""
+    points = unfolded(lines)
+    shown = points[points["model"].isin(["early-stopped twin", "CT"])]
+    by = ["model", "tau"]
+    return shown.groupby(by, sort=False)[["cost", "judged", "survives"]].mean()
 
 
 def aims(table):

@@ -59,7 +59,7 @@ def curve_at(lines, tau):
 
 
 def by_threshold(lines):
-    """What a greater probability buys, and its price."""
+    """Compare what a greater probability buys with its price."""
     points = unfolded(lines)
     shown = points[points["model"].isin(["early-stopped twin", "CT"])]
     by = ["model", "tau"]

@@ -77,23 +77,48 @@ class Searches:
         return torch.where(self.paths.mature, drawn >= renewed, left)
 
 
-def generate(  # noqa: PLR0913 - all that an epoch draws
+@dataclass(frozen=True)
+class Plan:
+    """How the counterfactuals of an epoch are drawn and searched.
+
+    Attributes
+    ----------
+    generator : Searcher
+        It runs the search.
+    constraints : Constraints
+    n_counterfactuals : int
+        Rows searched, at most all.
+    tau, tau_max : float
+        Range that the maturity threshold of each search is drawn from.
+    epsilon : float
+        Largest nascent perturbation.
+    n_positives : int
+        Real rows drawn for each search; the nearest to its counterfactual is ``x+``.
+    swap_immutable : float
+        Share of the nascent counterfactuals with immutable columns of another row.
+    n_steps : int, optional
+        Steps that a search takes at most in the epoch. Default: all of its generator.
+    """
+
+    generator: Searcher
+    constraints: Constraints
+    n_counterfactuals: int
+    tau: float
+    tau_max: float
+    epsilon: float
+    n_positives: int
+    swap_immutable: float
+    n_steps: int | None = None
+
+
+def generate(
     module: torch.nn.Module,
     X: Tensor,  # (n, d)
     y: Tensor,  # (n,)
     sample_weight: Tensor | None,  # (n,)
-    *,
-    generator: Searcher,
-    constraints: Constraints,
-    n_counterfactuals: int,
-    tau: float,
-    tau_max: float,
-    epsilon: float,
-    n_positives: int,
-    swap_immutable: float,
+    plan: Plan,
     draw: torch.Generator,
     before: Searches | None = None,
-    n_steps: int | None = None,
 ) -> tuple[CounterfactualBatch, Searches, Tensor]:
     """Search the counterfactuals of an epoch.
 
@@ -109,25 +134,11 @@ def generate(  # noqa: PLR0913 - all that an epoch draws
         The network, in evaluation mode.
     X, y, sample_weight : Tensor of shape (n, d), (n,), (n,)
         Training rows, class indices and weights.
-    generator : Searcher
-        It runs the search.
-    constraints : Constraints
-    n_counterfactuals : int
-        Rows searched, at most all.
-    tau, tau_max : float
-        Range that the maturity threshold of each search is drawn from.
-    epsilon : float
-        Largest nascent perturbation.
-    n_positives : int
-        Real rows drawn for each search; the nearest to its counterfactual is ``x+``.
-    swap_immutable : float
-        Share of the nascent counterfactuals with immutable columns of another row.
+    plan : Plan
     draw : torch.Generator
         On the CPU, whatever the device of the rows.
     before : Searches, optional
         Those of the epoch before, of the same training rows.
-    n_steps : int, optional
-        Steps that a search takes at most now. Default: all of its generator.
 
     Returns
     -------
@@ -144,7 +155,7 @@ def generate(  # noqa: PLR0913 - all that an epoch draws
     T. Tieleman, "Training restricted Boltzmann machines using approximations to the
     likelihood gradient", ICML 2008.
     """
-    m = min(n_counterfactuals, len(X))
+    m = min(plan.n_counterfactuals, len(X))
     rows = torch.randperm(len(X), generator=draw)[:m].to(X.device)
     drawn = X.index_select(0, rows)
     with torch.no_grad():
@@ -153,26 +164,25 @@ def generate(  # noqa: PLR0913 - all that an epoch draws
     searches = Searches(
         rows=rows,
         target=_targets(logits.argmax(1), y, draw),
-        tau=tau + max(tau_max - tau, 0.0) * uniform,
-        paths=Paths.at(drawn, generator.encode),
+        tau=plan.tau + max(plan.tau_max - plan.tau, 0.0) * uniform,
+        paths=Paths.at(drawn, plan.generator.encode),
     )
     if before is not None:
-        searches = before.where(before.unfinished(generator, draw), searches)
+        searches = before.where(before.unfinished(plan.generator, draw), searches)
     x, label = (part.index_select(0, searches.rows) for part in (X, y))
     target = searches.target
     # A generator that starts all searches anew need not know how to go on with one.
     more: dict[str, Any] = {}
-    if n_steps is not None:
-        more = {"start": searches.paths, "n_steps": n_steps}
-    paths = generator.search(
-        module, x, target, constraints, tau=searches.tau, epsilon=epsilon, **more
-    )
+    if plan.n_steps is not None:
+        more = {"start": searches.paths, "n_steps": plan.n_steps}
+    more |= {"tau": searches.tau, "epsilon": plan.epsilon}
+    paths = plan.generator.search(module, x, target, plan.constraints, **more)
     positives = _Positives(X, y, target, draw)
-    real = _nearest(positives(), paths.counterfactual, positives, n_positives)
-    nascent = swap_frozen(paths.nascent, x, constraints, swap_immutable, draw)
+    real = _nearest(positives(), paths.counterfactual, positives, plan.n_positives)
+    nascent = swap_frozen(paths.nascent, x, plan.constraints, plan.swap_immutable, draw)
     found = torch.where(paths.mature.unsqueeze(1), paths.counterfactual, real)
     batch = CounterfactualBatch(
-        real=constraints.protect(real, found),
+        real=plan.constraints.protect(real, found),
         found=found,
         nascent=nascent,
         target=target,

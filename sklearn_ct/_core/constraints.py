@@ -170,8 +170,10 @@ class Constraints:
 
     @cached_property
     def _some_one_way(self) -> bool:
-        # What may not move at all has bounds that hold it.
-        return bool((self.rise ^ self.fall).any())
+        # What may not move at all has bounds that hold it; a group is not judged by
+        # its columns.
+        one_way = (self.rise ^ self.fall) & ~self.simplices.inside
+        return bool(one_way.any())
 
     @cached_property
     def _bounded(self) -> bool:

@@ -78,7 +78,7 @@ class Simplices:
         """
         lowest, highest = (x * self._indicator).aminmax()
         # Not a number is far, too.
-        if not bool((lowest >= -FAR) & (highest <= FAR)):
+        if not (lowest.item() >= -FAR and highest.item() <= FAR):
             x = self._nearer(x)
         if self._ceiling is not None:
             x = torch.minimum(x, self._ceiling)

@@ -1,5 +1,7 @@
 """A variational autoencoder of encoded rows: numbers and one-hot groups."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
@@ -104,16 +106,34 @@ def divergence(mean: Tensor, log_variance: Tensor) -> Tensor:  # (n, k) -> (n,)
     return terms.sum(1) / 2
 
 
-def fit_vae(  # noqa: PLR0913 - parameters of REVISE
+@dataclass(frozen=True)
+class VAESpec:
+    """How an autoencoder is made and trained.
+
+    Attributes
+    ----------
+    latent_dim, hidden_dim : int
+        Width of the latent space and of the hidden layers.
+    beta : float
+        Weight of the divergence from the prior.
+    n_steps, batch_size : int
+        Gradient steps, and rows drawn for each.
+    lr : float
+        Learning rate of Adam; it falls linearly to 0.
+    """
+
+    latent_dim: int
+    hidden_dim: int
+    beta: float
+    n_steps: int
+    batch_size: int
+    lr: float
+
+
+def fit_vae(
     X: Tensor,  # (n, d)
     group: Tensor,  # (d,)
-    *,
-    latent_dim: int,
-    hidden_dim: int,
-    beta: float,
-    n_steps: int,
-    batch_size: int,
-    lr: float,
+    spec: VAESpec,
     seed: int,
 ) -> VAE:
     """Fit a variational autoencoder to rows.
@@ -124,14 +144,7 @@ def fit_vae(  # noqa: PLR0913 - parameters of REVISE
         Encoded rows.
     group : Tensor of shape (d,)
         Number of the one-hot group of a column; -1 for a number.
-    latent_dim, hidden_dim : int
-        Width of the latent space and of the hidden layers.
-    beta : float
-        Weight of the divergence from the prior.
-    n_steps, batch_size : int
-        Gradient steps, and rows drawn for each.
-    lr : float
-        Learning rate of Adam; it falls linearly to 0.
+    spec : VAESpec
     seed : int
         Of the weights, the rows drawn and the noise. The global generators are left
         alone.
@@ -153,19 +166,21 @@ def fit_vae(  # noqa: PLR0913 - parameters of REVISE
     variational framework", ICLR 2017.
     """
     with seeded(seed):
-        vae = VAE(X, group, latent_dim=latent_dim, hidden_dim=hidden_dim).to(X)
+        widths = {"latent_dim": spec.latent_dim, "hidden_dim": spec.hidden_dim}
+        vae = VAE(X, group, **widths).to(X)
     draw = torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.Adam(vae.parameters(), lr=lr, fused=True)
+    optimizer = torch.optim.Adam(vae.parameters(), lr=spec.lr, fused=True)
     with torch.enable_grad():
-        for step in range(n_steps):
-            rows = torch.randint(len(X), (batch_size,), generator=draw)
-            shape = batch_size, latent_dim
+        for step in range(spec.n_steps):
+            rows = torch.randint(len(X), (spec.batch_size,), generator=draw)
+            shape = spec.batch_size, spec.latent_dim
             noise = torch.randn(shape, generator=draw, dtype=torch.float32)
-            optimizer.param_groups[0]["lr"] = lr * (1 - step / n_steps)
+            optimizer.param_groups[0]["lr"] = spec.lr * (1 - step / spec.n_steps)
             x = X[rows.to(X.device)]
             mean, log_variance = vae.posterior(x)
             z = mean + (log_variance / 2).exp() * noise.to(x)
-            loss = vae.reconstruction_loss(x, z) + beta * divergence(mean, log_variance)
+            prior = spec.beta * divergence(mean, log_variance)
+            loss = vae.reconstruction_loss(x, z) + prior
             optimizer.zero_grad()
             torch.autograd.backward(loss.mean())
             nn.utils.clip_grad_norm_(vae.parameters(), LONGEST_GRADIENT)

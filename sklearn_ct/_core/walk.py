@@ -103,31 +103,12 @@ class WalkSpec:
     max_move: float | None = None
 
 
-def walk(  # noqa: PLR0913 - what differs by call
-    module: nn.Module,
-    x: Tensor,  # (n, d)
-    target: Tensor,  # (n,)
-    constraints: Constraints,
-    spec: WalkSpec,
-    *,
-    tau: float | Tensor,
-    epsilon: float = 0.0,
-    cost_weights: Tensor | None = None,  # (d,)
-    settle: Settle | None = None,
-    start: Paths | None = None,
-) -> Paths:
-    """Walk all rows from ``x`` towards their target classes.
+@dataclass(frozen=True)
+class Asked:
+    """What a call asks of a walk.
 
-    Parameters
+    Attributes
     ----------
-    module : Module
-        The network, ``(n, d) -> (n, K)`` logits. Its mode is put back afterwards.
-    x, target : Tensor of shape (n, d), (n,)
-        Factuals and indices of their target classes.
-    constraints : Constraints
-        Not bound to ``x`` yet.
-    spec : WalkSpec
-        What is minimised, in which space, and by which steps.
     tau : float or Tensor of shape (n,)
         A row is mature, and stops, at ``p(x')[y+] >= tau``, reached by the state and
         by the state as users are given it.
@@ -141,6 +122,37 @@ def walk(  # noqa: PLR0913 - what differs by call
     start : Paths, optional
         Where an earlier walk of the same rows to the same targets ended: this one
         goes on from there, maturity found anew, and counts on.
+    """
+
+    tau: float | Tensor
+    epsilon: float = 0.0
+    cost_weights: Tensor | None = None  # (d,)
+    settle: Settle | None = None
+    start: Paths | None = None
+
+
+def walk(
+    module: nn.Module,
+    x: Tensor,  # (n, d)
+    target: Tensor,  # (n,)
+    constraints: Constraints,
+    spec: WalkSpec,
+    asked: Asked,
+) -> Paths:
+    """Walk all rows from ``x`` towards their target classes.
+
+    Parameters
+    ----------
+    module : Module
+        The network, ``(n, d) -> (n, K)`` logits. Its mode is put back afterwards.
+    x, target : Tensor of shape (n, d), (n,)
+        Factuals and indices of their target classes.
+    constraints : Constraints
+        Not bound to ``x`` yet.
+    spec : WalkSpec
+        What is minimised, in which space, and by which steps.
+    asked : Asked
+        When a row is done, and where the walk begins.
 
     Returns
     -------
@@ -159,18 +171,10 @@ def walk(  # noqa: PLR0913 - what differs by call
     P. Altmeyer et al., arXiv:2601.16205, section 3.
     """
     _keep_freed_memory()
-    begin = Paths.at(x, spec.encode) if start is None else start
+    begin = Paths.at(x, spec.encode) if asked.start is None else asked.start
     paths = Paths(*(value.clone() for value in vars(begin).values()))
-    shared = _Shared(
-        module=module,
-        ask=logits_and_back(module),
-        spec=spec,
-        epsilon=epsilon,
-        cost_weights=cost_weights,
-        settle=settle,
-        goes_on=start is not None,
-    )
-    tau = torch.as_tensor(tau, dtype=x.dtype, device=x.device).expand(len(x))
+    shared = _Shared(module, logits_and_back(module), spec, asked)
+    tau = torch.as_tensor(asked.tau, dtype=x.dtype, device=x.device).expand(len(x))
     walking = _Walk.of(begin, x, target, tau, constraints.to(x).bind(x), shared)
     # Asking whether rows are finished makes a GPU wait for the host.
     look_every = 1 if x.device.type == "cpu" else 4
@@ -231,10 +235,7 @@ class _Shared:
     module: nn.Module
     ask: Ask
     spec: WalkSpec
-    epsilon: float
-    cost_weights: Tensor | None  # (d,)
-    settle: Settle | None
-    goes_on: bool  # from an earlier walk, so that rows count their steps themselves
+    asked: Asked
 
 
 @dataclass
@@ -330,7 +331,7 @@ class _Walk:
 
     def track(self, state: Tensor) -> None:
         """Follow the nascent counterfactual along the segment to ``state``."""
-        epsilon, rule = self.shared.epsilon, self.shared.spec.nascent
+        epsilon, rule = self.shared.asked.epsilon, self.shared.spec.nascent
         if epsilon > 0 and rule is not None:
             within = (state - self.x).abs().amax(1) <= epsilon  # (n,)
             if rule == "last":
@@ -345,7 +346,7 @@ class _Walk:
 
     def reached(self, state: Tensor, probability: Tensor) -> Tensor:  # (n,)
         """Whether the states, and what users are given, reach their targets."""
-        settle = self.shared.settle
+        settle = self.shared.asked.settle
         reached = (probability * self.wanted(probability)).sum(1) >= self.tau
         settles = settle is not None or bool(self.constraints.simplices)
         if settles and bool(reached.any()):
@@ -371,7 +372,8 @@ class _Walk:
         spec = self.shared.spec
         slope = probability - self.wanted(probability)  # of the cross-entropy
         if spec.penalty is not None:
-            count = self.steps + 1 if self.shared.goes_on else step
+            # Rows of an earlier walk count their steps themselves.
+            count = step if self.shared.asked.start is None else self.steps + 1
             if spec.penalty_slope is None:
                 slope += _slope_of(spec.penalty, logits, self.target, count)
             else:
@@ -380,7 +382,8 @@ class _Walk:
 
     def with_distance(self, state: Tensor, gradient: Tensor) -> Tensor:  # (n, d)
         """Add the gradient of the distance to that of the other terms, in place."""
-        lambda_cost, weights = self.shared.spec.lambda_cost, self.shared.cost_weights
+        lambda_cost = self.shared.spec.lambda_cost
+        weights = self.shared.asked.cost_weights
         if not lambda_cost:
             return gradient
         away = (state - self.x).sign_()

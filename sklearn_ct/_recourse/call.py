@@ -94,12 +94,10 @@ def _answer_all(subject, bounds, target, request, options, open_, seed):
     jobs = effective_n_jobs(options.n_jobs)
     n_blocks = jobs * -(-len(open_) // (jobs * BLOCK))
     blocks = [rows for rows in np.array_split(open_, n_blocks or 1) if len(rows)]
-    # Not every backend hands the blocks on one by one, which moves the progress bar.
-    backend, _ = get_active_backend()
-    return_as = "generator" if backend.supports_return_generator else "list"
-    answered = Parallel(n_jobs=options.n_jobs, return_as=return_as)(
+    part = subject.for_search()
+    asked = (
         delayed(_answer)(
-            subject.for_search(),
+            part,
             bounds.take(rows),
             target[rows],
             request,
@@ -109,6 +107,13 @@ def _answer_all(subject, bounds, target, request, options, open_, seed):
         )
         for rows in blocks
     )
+    if jobs == 1:
+        answered = (answer(*args) for answer, args, _ in asked)
+    else:
+        # Not every backend hands blocks on one by one, which moves the progress bar.
+        backend, _ = get_active_backend()
+        return_as = "generator" if backend.supports_return_generator else "list"
+        answered = Parallel(n_jobs=options.n_jobs, return_as=return_as)(asked)
     found = Found.none(bounds.factual, k, Status.ALREADY)
     bar = tqdm(total=n, desc="explaining", unit="row", disable=not options.verbose)
     with bar:

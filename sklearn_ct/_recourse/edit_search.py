@@ -14,6 +14,8 @@ from sklearn_ct._recourse.edits import PLAUSIBILITY
 BLOCK = 250_000  # hidden units evaluated at a time: what a cache holds
 # Of larger codes the search over edits, which adds and takes away, loses the digits.
 EXACT = 1e6
+# Margins that single precision cannot tell from 0, as a share of the largest numbers.
+ROUNDING = 1e-4
 # Weight of what is left to pay beside what is paid: for the states kept, and, greedier,
 # for the edits that the network is asked about.
 GREED_KEPT = 2.0
@@ -71,7 +73,7 @@ def search_edits(task, edits, effort):
     allowed = edits.allowed(task.bounds, task.codec)
     price = edits.costs(task.home, task.request.cost)
     nearer = task.codec.collect(edits.real.distances(task.home))[:, edits.variable]
-    price += PLAUSIBILITY * (edits.distances() - nearer)
+    price += PLAUSIBILITY * (edits.distances - nearer)
     # One state for each row to begin with, the factual with what must move moved; for
     # each of its variables the cost paid and the margin gained, and for each edit the
     # margin that it would gain.
@@ -122,7 +124,7 @@ def search_edits(task, edits, effort):
         paid, gained, gain = paid[state], gained[state], gain[state]
         paid[each, variable] = price[row, edit]
         gained[each, variable] = gain[each, edit]
-        codes = np.where(edits.slots[edit], edits.codes[edit], codes[state])
+        codes = edits.edited(codes[state], edit)
         values, owner = edits.apply(values[state], edit), row
     return best, np.isfinite(best_cost)
 
@@ -138,8 +140,10 @@ def _rank(now, margin, cost, extra, open_, greed):
 def margins_of_edits(task, codes, owner, edits, tried):
     """Margin of the target after some edits of each state.
 
-    Where the network begins with a linear layer an edit changes few of its inputs, so
-    that the layer's output is updated rather than computed anew.
+    In single precision, which is enough to rank edits; in double where the sign, which
+    decides, could be another. Where the network begins with a linear layer an edit
+    changes few of its inputs, so that the layer's output is updated rather than
+    computed anew.
 
     Parameters
     ----------
@@ -156,17 +160,11 @@ def margins_of_edits(task, codes, owner, edits, tried):
     -------
     ndarray of shape (s, k)
     """
-    network = task.subject.network
-    first, rest = network.split()
-    change, slots = network.tensor(edits.codes), torch.from_numpy(edits.slots)
-    slots = slots.to(change.device)
-    variables, place = np.unique(edits.variable, return_inverse=True)
-    own = [np.flatnonzero(edits.slots[edits.variable == j][0]) for j in variables]
-    width = codes.shape[1]
-    if first is not None:
-        weight = first.weight.T  # (d, h)
-        added, width = change @ weight, weight.shape[1]
+    network = task.subject.network.single
+    first, rest = network.parts
+    inputs = edits.inputs(network)
     k = tried.shape[1]
+    width = codes.shape[1] if first is None else inputs.weight.shape[1]
     block = max(1, BLOCK // (k * width))
     margins = np.empty(tried.shape)
     for start in range(0, len(codes), block):
@@ -174,17 +172,25 @@ def margins_of_edits(task, codes, owner, edits, tried):
         z, edit = network.tensor(codes[part]), tried[part]
         with torch.no_grad():
             if first is None:
-                state = torch.where(slots[edit], change[edit], z.unsqueeze(1))
+                state = torch.where(
+                    inputs.slots[edit], inputs.codes[edit], z.unsqueeze(1)
+                )
                 state = state.flatten(0, 1)
             else:
                 # The layer's output without what each variable contributes.
-                without = torch.stack([z[:, one] @ weight[one] for one in own], dim=1)
-                without = first(z).unsqueeze(1) - without  # (s, v, h)
-                of = place[edit] + len(own) * np.arange(len(z))[:, None]
-                state = _rows(without.flatten(0, 1), of).add_(_rows(added, edit))
-            logits = rest(state)
+                own = [z[:, one] @ inputs.weight[one] for one in edits.own]
+                without = first(z).unsqueeze(1) - torch.stack(own, dim=1)  # (s, v, h)
+                of = inputs.place[edit] + len(own) * np.arange(len(z))[:, None]
+                state = _rows(without.flatten(0, 1), of).add_(_rows(inputs.added, edit))
+            logits = rest.forward(state)
         rows = np.repeat(owner[part], k)
         margins[part] = task.lead(logits, rows).cpu().numpy().reshape(-1, k)
+    size = np.abs(codes).max(axis=1) + np.abs(margins).max(axis=1)
+    # What is not a number is close, too.
+    close = ~(np.abs(margins) > ROUNDING * (1 + size)[:, None])
+    state, place = np.nonzero(close)
+    edited = edits.edited(codes[state], tried[state, place])
+    margins[state, place] = task.margins(edited, owner[state])
     return margins
 
 

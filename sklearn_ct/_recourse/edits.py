@@ -1,8 +1,11 @@
 """Edits: each sets one feature to a category or to a value seen in the data."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
+from weakref import WeakKeyDictionary
 
 import numpy as np
+import torch
 
 # Weight of a row's distance to real rows of the target class beside its cost.
 PLAUSIBILITY = 0.25
@@ -78,12 +81,17 @@ class Levels:
             value += levels.tolist()
         return cls(np.array(variable, dtype=int), np.array(value, dtype=float))
 
+    @cached_property
+    def by_variable(self):
+        """Index of each variable, and the numbers of its levels."""
+        numbers = np.unique(self.variable)
+        return [(j, np.flatnonzero(self.variable == j)) for j in numbers]
+
     def allowed(self, bounds, codec):
         """Which of them the rules allow each row, boolean of shape (n, m)."""
         n = len(bounds.factual)
         allowed = np.empty((n, len(self.value)), dtype=bool)
-        for j in np.unique(self.variable):
-            mine = np.flatnonzero(self.variable == j)
+        for j, mine in self.by_variable:
             values = self.value[mine]
             if codec.variables_[j].is_number:
                 inside = (values >= bounds.lower[:, [j]]) & (
@@ -129,6 +137,7 @@ class Edits(Levels):
     codes: np.ndarray
     slots: np.ndarray
     real: "Real"
+    _inputs: WeakKeyDictionary = field(default_factory=WeakKeyDictionary, repr=False)
 
     @classmethod
     def of(cls, codec, references, effort, choices=None):
@@ -144,19 +153,67 @@ class Edits(Levels):
         codes = np.where(slots, codec.embed(rows), 0.0)
         return cls(variable, value, codes, slots, Real.of(codec.embed(references)))
 
+    @cached_property
+    def own(self):
+        """Slots of each variable of `by_variable`."""
+        return [np.flatnonzero(self.slots[mine[0]]) for _, mine in self.by_variable]
+
+    def inputs(self, network):
+        """Give the edits as a network takes them, made once for each network."""
+        if network not in self._inputs:
+            self._inputs[network] = Inputs.of(self, network)
+        return self._inputs[network]
+
+    def edited(self, codes, edit):
+        """Codes with an edit each, of shape (s, d)."""
+        return np.where(self.slots[edit], self.codes[edit], codes)
+
     def costs(self, codes, weights):
         """Cost of each edit, of a row at its factual's ``codes``, of shape (n, m)."""
         cost = np.empty((len(codes), len(self.value)))
-        for j in np.unique(self.variable):
-            mine = np.flatnonzero(self.variable == j)
-            own = np.flatnonzero(self.slots[mine[0]])
+        for (j, mine), own in zip(self.by_variable, self.own, strict=True):
             distance = codes[:, None, own] - self.codes[None, mine][:, :, own]
             cost[:, mine] = np.abs(distance).sum(axis=2) * weights[j]
         return cost
 
+    @cached_property
     def distances(self):
         """Distance of each edited variable to the real rows, of shape (m,)."""
         return (self.real.distances(self.codes) * self.slots).sum(axis=1)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Edits as the first layer of a network takes them.
+
+    Attributes
+    ----------
+    codes, slots : Tensor of shape (m, d)
+        Of the edits.
+    weight : Tensor of shape (d, h) or None
+        Of the layer, where it is linear.
+    added : Tensor of shape (m, h) or None
+        What the codes of each edit add to its output.
+    place : ndarray of shape (m,)
+        Place of the edit's variable among those that have edits.
+    """
+
+    codes: torch.Tensor
+    slots: torch.Tensor
+    weight: torch.Tensor | None
+    added: torch.Tensor | None
+    place: np.ndarray
+
+    @classmethod
+    def of(cls, edits, network):
+        """Make them for a network."""
+        codes = network.tensor(edits.codes)
+        slots = torch.from_numpy(edits.slots).to(codes.device)
+        first, _ = network.parts
+        weight = None if first is None else first.weight.detach().T
+        place = np.unique(edits.variable, return_inverse=True)[1]
+        added = None if weight is None else codes @ weight
+        return cls(codes, slots, weight, added, place)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import math
 import time
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import torch
 from skorch import NeuralNetClassifier
@@ -11,7 +11,7 @@ from skorch.dataset import Dataset
 from skorch.helper import predefined_split
 
 from sklearn_ct._core.averaging import RunningMean
-from sklearn_ct._core.bank import Searches, generate, swap_frozen
+from sklearn_ct._core.bank import Plan, Searches, generate, swap_frozen
 from sklearn_ct._core.objective import Bank, objective, weights_of
 from sklearn_ct._core.step import Attack, Passes, passes_of
 from sklearn_ct._core.torch_state import threads
@@ -349,22 +349,16 @@ class CounterfactualNet(NeuralNetClassifier):
         n_steps = getattr(self.generator, "epoch_steps", None)
         if self.run_.epochs == 1:  # nothing to go on with, nor afterwards
             n_steps = None
+        taken = [field.name for field in fields(Plan) if field.name != "n_steps"]
+        plan = Plan(**{name: getattr(self, name) for name in taken}, n_steps=n_steps)
         batch, searches, taken = generate(
             self.network,
             X,
             y,
             self.run_.sample_weight,
-            generator=self.generator,
-            constraints=self.constraints,
-            n_counterfactuals=self.n_counterfactuals,
-            tau=self.tau,
-            tau_max=self.tau_max,
-            epsilon=self.epsilon,
-            n_positives=self.n_positives,
-            swap_immutable=self.swap_immutable,
-            draw=self.draw_,
-            before=self.run_.searches,
-            n_steps=n_steps,
+            plan,
+            self.draw_,
+            self.run_.searches,
         )
         self.run_.searches = None if n_steps is None else searches
         mature = searches.paths.mature

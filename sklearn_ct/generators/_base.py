@@ -5,7 +5,7 @@ from numbers import Integral, Real
 from sklearn.base import BaseEstimator
 
 from sklearn_ct._compat import Interval, StrOptions
-from sklearn_ct._core.walk import WalkSpec, walk
+from sklearn_ct._core.walk import Asked, WalkSpec, walk
 
 
 class BaseGenerator(BaseEstimator):
@@ -152,15 +152,5 @@ class BaseGenerator(BaseEstimator):
             decode=self.decode,
             max_move=self.max_move,
         )
-        return walk(
-            module,
-            x,
-            target,
-            constraints,
-            spec,
-            tau=tau,
-            epsilon=epsilon,
-            cost_weights=cost_weights,
-            settle=settle,
-            start=start,
-        )
+        asked = Asked(tau, epsilon, cost_weights, settle, start)
+        return walk(module, x, target, constraints, spec, asked)

@@ -6,7 +6,7 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ct._compat import Interval
-from sklearn_ct._core.vae import VAE, fit_vae
+from sklearn_ct._core.vae import VAE, VAESpec, fit_vae
 from sklearn_ct.generators._base import BaseGenerator
 
 
@@ -137,17 +137,15 @@ class REVISE(BaseGenerator):
         if constraints is not None:
             group = constraints.group
         if self.vae is None:
-            self.vae_ = fit_vae(
-                X,
-                group,
+            spec = VAESpec(
                 latent_dim=self.latent_dim,
                 hidden_dim=self.hidden_dim,
                 beta=self.beta,
                 n_steps=self.vae_steps,
                 batch_size=self.vae_batch_size,
                 lr=self.vae_lr,
-                seed=seed,
             )
+            self.vae_ = fit_vae(X, group, spec, seed)
             return self
         if not torch.equal(self.vae.group.cpu(), group.cpu()):
             raise ValueError(

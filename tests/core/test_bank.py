@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from sklearn_ct._core.bank import _Positives, generate
+from sklearn_ct._core.bank import Plan, _Positives, generate
 from sklearn_ct._core.constraints import Constraints
 from sklearn_ct._core.network import MLP
 from sklearn_ct.generators import ECCCo, Generic
@@ -48,8 +48,11 @@ class Epoch:
         return self.go_on(X, y, sample_weight)[0]
 
     def go_on(self, X, y, sample_weight=None, **more):
-        options = {k: v for k, v in vars(self).items() if k != "module"}
-        return generate(self.module, X, y, sample_weight, **options, **more)
+        kept = {"module", "draw"}
+        options = {k: v for k, v in vars(self).items() if k not in kept} | more
+        before = options.pop("before", None)
+        plan = Plan(**options)
+        return generate(self.module, X, y, sample_weight, plan, self.draw, before)
 
 
 def kept_results(monkeypatch, kind, name):

@@ -39,10 +39,10 @@ def hooked(which):
 )
 def test_the_parts_are_the_whole(module, first):
     model = FrozenNetwork.of(module)
-    layer, rest = model.split()
+    layer, rest = model.parts
     assert (type(layer) is nn.Linear) is first
     x = torch.randn(20, 2, generator=torch.Generator().manual_seed(0)).double()
-    out = rest(x if layer is None else layer(x))
+    out = rest.forward(x if layer is None else layer(x))
     torch.testing.assert_close(out, model.module(x))
 
 

@@ -9,7 +9,7 @@ import torch
 from torch.distributions import Categorical, Normal, kl_divergence
 from torch.nn.functional import one_hot
 
-from sklearn_ct._core.vae import VAE, divergence, fit_vae
+from sklearn_ct._core.vae import VAE, VAESpec, divergence, fit_vae
 
 # Columns of numbers and of two groups, out of order.
 GROUP = torch.tensor([1, -1, 0, 1, -1, 0, 1, -1])
@@ -23,6 +23,10 @@ SETTINGS = {
     "lr": 0.01,
     "seed": 0,
 }
+
+
+def made(X, group, *, seed, **spec):
+    return fit_vae(X, group, VAESpec(**spec), seed)
 
 
 def rows(n, seed):
@@ -42,7 +46,7 @@ def rows(n, seed):
 
 @pytest.fixture(scope="module")
 def fitted():
-    return fit_vae(rows(1000, 0), GROUP, **SETTINGS)
+    return made(rows(1000, 0), GROUP, **SETTINGS)
 
 
 @pytest.fixture
@@ -107,7 +111,7 @@ def test_held_out_rows_are_reconstructed(fitted):
 
 def test_a_great_beta_leaves_the_prior_and_the_mean():
     x = rows(1000, 0)
-    vae = fit_vae(x, GROUP, **SETTINGS | {"beta": 100.0})
+    vae = made(x, GROUP, **SETTINGS | {"beta": 100.0})
     mean, log_variance = vae.posterior(x)
     assert divergence(mean, log_variance).mean() < 0.01
     typical = vae.decode(mean)[:, 1]
@@ -118,7 +122,7 @@ def test_the_seed_decides(fitted):
     x = rows(1000, 0)
     short = SETTINGS | {"n_steps": 5}
     one, same, other = (
-        fit_vae(x, GROUP, **short | {"seed": seed}).encode(x) for seed in (0, 0, 1)
+        made(x, GROUP, **short | {"seed": seed}).encode(x) for seed in (0, 0, 1)
     )
     assert torch.equal(one, same)
     assert not torch.allclose(one, other, atol=0.1)
@@ -134,28 +138,28 @@ def test_the_seed_decides_the_rows_drawn(monkeypatch):
     draw = torch.randint
     monkeypatch.setattr(torch, "randint", randint)
     for seed in (0, 0, 1):
-        fit_vae(rows(50, 0), GROUP, **SETTINGS | {"n_steps": 1, "seed": seed})
+        made(rows(50, 0), GROUP, **SETTINGS | {"n_steps": 1, "seed": seed})
     assert torch.equal(drawn[0], drawn[1])
     assert not torch.equal(drawn[0], drawn[2])
 
 
 def test_global_generators_are_left_alone():
     before = torch.random.get_rng_state(), np.random.get_state()[1].copy()
-    fit_vae(rows(50, 0), GROUP, **SETTINGS | {"n_steps": 2})
+    made(rows(50, 0), GROUP, **SETTINGS | {"n_steps": 2})
     assert torch.equal(torch.random.get_rng_state(), before[0])
     np.testing.assert_array_equal(np.random.get_state()[1], before[1])
     # And what they hold does not matter.
     torch.manual_seed(1)
-    one = fit_vae(rows(50, 0), GROUP, **SETTINGS | {"n_steps": 2})
+    one = made(rows(50, 0), GROUP, **SETTINGS | {"n_steps": 2})
     torch.manual_seed(2)
-    other = fit_vae(rows(50, 0), GROUP, **SETTINGS | {"n_steps": 2})
+    other = made(rows(50, 0), GROUP, **SETTINGS | {"n_steps": 2})
     torch.random.set_rng_state(before[0])
     assert torch.equal(one.encode(rows(9, 1)), other.encode(rows(9, 1)))
 
 
 def test_no_gradients_are_needed_around_the_training():
     with torch.no_grad():
-        vae = fit_vae(rows(50, 0), GROUP, **SETTINGS | {"n_steps": 2})
+        vae = made(rows(50, 0), GROUP, **SETTINGS | {"n_steps": 2})
     assert not any(weight.requires_grad for weight in vae.parameters())
 
 
@@ -163,7 +167,7 @@ def test_units_do_not_matter(fitted):
     # A power of two, for equal rounding.
     x = rows(1000, 0)
     unit = torch.where(NUMBERS, 1024.0, 1.0)
-    other = fit_vae(x * unit, GROUP, **SETTINGS)
+    other = fitted(x * unit, GROUP, **SETTINGS)
     assert torch.equal(other.encode(x * unit), fitted.encode(x))
     z = fitted.encode(x)
     torch.testing.assert_close(other.decode(z), fitted.decode(z) * unit)
@@ -204,11 +208,11 @@ def test_copies(fitted, codes, copy):
 def test_constant_columns_and_a_single_row():
     x = rows(20, 0)
     x[:, 4] = 7.0
-    vae = fit_vae(x, GROUP, **SETTINGS)
+    vae = made(x, GROUP, **SETTINGS)
     found = vae.decode(vae.encode(x))
     assert found.isfinite().all()
     assert (found[:, 4] - 7).abs().max() < 0.1
-    alone = fit_vae(x[:1], GROUP, **SETTINGS)
+    alone = fitted(x[:1], GROUP, **SETTINGS)
     torch.testing.assert_close(
         alone.decode(alone.encode(x[:1])), x[:1], rtol=0.05, atol=0.05
     )
@@ -217,7 +221,7 @@ def test_constant_columns_and_a_single_row():
 def test_a_heavy_tail_does_not_spoil_the_training():
     x = rows(5000, 0)
     x[0, 4] = 1e6
-    vae = fit_vae(x, GROUP, **SETTINGS | {"lr": 0.05})
+    vae = made(x, GROUP, **SETTINGS | {"lr": 0.05})
     assert vae.decode(vae.encode(x)).isfinite().all()
     found = vae.decode(vae.encode(x[1:]))
     error = (found[:, 1] - x[1:, 1]).square().mean()

@@ -9,7 +9,7 @@ from sklearn_ct._core import walk as _walk
 from sklearn_ct._core.constraints import Constraints
 from sklearn_ct._core.network import MLP
 from sklearn_ct._core.torch_state import one_thread
-from sklearn_ct._core.walk import WalkSpec, walk
+from sklearn_ct._core.walk import Asked, WalkSpec, walk
 from tests.core.walks import walked
 
 FREE = Constraints.free(3)
@@ -268,10 +268,10 @@ def test_the_walk_ends_when_all_rows_are_mature():
 
 def test_one_spec_serves_many_walks_and_stays_as_it_is(mixed):
     spec = WalkSpec(max_iter=7, nascent="exit", max_move=0.2)
-    asked = {"tau": 0.7, "epsilon": 0.3}
-    first = walk(*mixed, spec, **asked)
-    walk(*mixed, replace(spec, step_size=1.0), **asked)
-    again = walk(*mixed, spec, **asked)
+    asked = Asked(tau=0.7, epsilon=0.3)
+    first = walk(*mixed, spec, asked)
+    walk(*mixed, replace(spec, step_size=1.0), asked)
+    again = walk(*mixed, spec, asked)
     for one, other in zip(vars(first).values(), vars(again).values(), strict=True):
         assert torch.equal(one, other)
     with pytest.raises(FrozenInstanceError):
@@ -288,10 +288,10 @@ def test_every_field_of_a_spec_reaches_the_walk(mixed):
         "nascent": "exit",
         "max_move": 0.01,
     }
-    asked = {"tau": 0.95, "epsilon": 0.3}
-    plain = walk(*mixed, WalkSpec(), **asked)
+    asked = Asked(tau=0.95, epsilon=0.3)
+    plain = walk(*mixed, WalkSpec(), asked)
     for name, value in changes.items():
-        found = walk(*mixed, WalkSpec(**{name: value}), **asked)
+        found = walk(*mixed, WalkSpec(**{name: value}), asked)
         pairs = zip(vars(plain).values(), vars(found).values(), strict=True)
         assert not all(torch.equal(one, other) for one, other in pairs), name
     # A slope is believed where one is given.
@@ -299,7 +299,7 @@ def test_every_field_of_a_spec_reaches_the_walk(mixed):
         penalty=changes["penalty"],
         penalty_slope=lambda logits, target, step: torch.zeros_like(logits),
     )
-    found = walk(*mixed, wrong, **asked)
+    found = walk(*mixed, wrong, asked)
     assert torch.equal(plain.counterfactual, found.counterfactual)
 
 
@@ -486,7 +486,7 @@ def test_long_steps_are_shortened(share):
     net, x = network(gain=3.0), rows(40)
     target = targets(net, x)
     asked = {"tau": 1 - 1e-9, "step_size": 0.4, "lambda_cost": 0.0, "max_iter": 1}
-    plain = walked(net, x, target, FREE, **asked).counterfactual - x
+    plain = walked(net, x, target, FREE, asked).counterfactual - x
     size = plain.abs().amax(1, keepdim=True)
     longest = share * size.max().item()
     found = walked(net, x, target, FREE, max_move=longest, **asked).counterfactual - x

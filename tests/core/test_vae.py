@@ -167,7 +167,7 @@ def test_units_do_not_matter(fitted):
     # A power of two, for equal rounding.
     x = rows(1000, 0)
     unit = torch.where(NUMBERS, 1024.0, 1.0)
-    other = fitted(x * unit, GROUP, **SETTINGS)
+    other = made(x * unit, GROUP, **SETTINGS)
     assert torch.equal(other.encode(x * unit), fitted.encode(x))
     z = fitted.encode(x)
     torch.testing.assert_close(other.decode(z), fitted.decode(z) * unit)
@@ -212,7 +212,7 @@ def test_constant_columns_and_a_single_row():
     found = vae.decode(vae.encode(x))
     assert found.isfinite().all()
     assert (found[:, 4] - 7).abs().max() < 0.1
-    alone = fitted(x[:1], GROUP, **SETTINGS)
+    alone = made(x[:1], GROUP, **SETTINGS)
     torch.testing.assert_close(
         alone.decode(alone.encode(x[:1])), x[:1], rtol=0.05, atol=0.05
     )

@@ -486,7 +486,7 @@ def test_long_steps_are_shortened(share):
     net, x = network(gain=3.0), rows(40)
     target = targets(net, x)
     asked = {"tau": 1 - 1e-9, "step_size": 0.4, "lambda_cost": 0.0, "max_iter": 1}
-    plain = walked(net, x, target, FREE, asked).counterfactual - x
+    plain = walked(net, x, target, FREE, **asked).counterfactual - x
     size = plain.abs().amax(1, keepdim=True)
     longest = share * size.max().item()
     found = walked(net, x, target, FREE, max_move=longest, **asked).counterfactual - x

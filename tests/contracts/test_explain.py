@@ -117,6 +117,7 @@ def test_already_there(clf, loans):
 
 @pytest.mark.parametrize("effort", ["walk", "full"])
 def test_infeasible_says_why(clf, asked, effort):
+    asked = asked[:20]
     frozen = dict.fromkeys(asked, "none")
     result = clf.explain(asked, mutability=frozen, effort=effort)
     check_honest(clf, asked, result)
@@ -504,6 +505,7 @@ def test_generators_by_name_and_as_objects(clf, asked):
 
 @pytest.mark.parametrize("container", ["dicts", "frame"])
 def test_rules_for_each_row(clf, asked, container):
+    asked = asked[:30]
     rng = np.random.default_rng(0)
     words = ["both", "increase", "decrease", "none"]
     rules = pd.DataFrame(
@@ -659,6 +661,7 @@ def test_any_call_keeps_the_promises(clf, loans, seed, n, stretch, options):
 
 
 def test_where_tau_is_out_of_reach_the_strongest_answer_is_given(clf, asked):
+    asked = asked[:30]
     rules = {"mutability": {"income": "none", "savings": "none", "debt": "none"}}
     weak, strong = (clf.explain(asked, tau=tau, **rules) for tau in (0.5, 0.999))
     check_honest(clf, asked, strong)

@@ -198,7 +198,18 @@ def same_machine(frozen):
     return frozen["machine"] == machine()
 
 
-@pytest.mark.parametrize("case", CASES, ids="-".join)
+# Where every code depends on several columns a row takes seconds.
+LONG = [(name, "rotated", "k") for name in ("loans", "adult", "gmsc")]
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, marks=[pytest.mark.slow] if case in LONG else [])
+        for case in CASES
+    ],
+    ids="-".join,
+)
 def test_answers_are_as_they_were(case, frozen, same_machine):
     if case[0] != "loans" and not has_tables():
         pytest.skip(WITHOUT_TABLES)

@@ -17,9 +17,9 @@ SAMPLED = (
 
 def _estimators():
     return [
-        CounterfactualTrainedClassifier(max_epochs=20, lr=0.01, random_state=0),
+        CounterfactualTrainedClassifier(max_epochs=6, lr=0.05, random_state=0),
         CounterfactualTrainedClassifier(
-            hidden_layer_sizes=(), max_epochs=20, lr=0.02, random_state=0
+            hidden_layer_sizes=(), max_epochs=6, lr=0.1, random_state=0
         ),
     ]
 

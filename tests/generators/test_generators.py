@@ -632,7 +632,7 @@ def test_an_autoencoder_fitted_once_serves_many_calls(by_revise, loans, monkeypa
 
 def test_a_classifier_with_revise_is_pickled_and_the_same_again(by_revise, loans):
     X, y = loans
-    asked = X[:30]
+    asked = X[:10]
     expected = by_revise.explain(asked).to_frame()
     torch.manual_seed(5)
     for other in (pickle.loads(pickle.dumps(by_revise)), clone(by_revise).fit(X, y)):

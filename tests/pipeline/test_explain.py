@@ -191,8 +191,10 @@ def test_numbers_through_one_step(loans, step, as_frame):
     assert not strict.to_numpy().any(), strict
 
 
-@pytest.mark.parametrize("as_frame", [True, False], ids=["frame", "array"])
-@pytest.mark.parametrize("n_components", [4, 9])
+@pytest.mark.parametrize(
+    ("n_components", "as_frame"),
+    [pytest.param(4, True, id="4 frame"), pytest.param(9, False, id="9 array")],
+)
 def test_principal_components(loans, as_frame, n_components):
     X, y = loans[0][NUMBERS], loans[1]
     age, income, mutability = "age", "income", {"age": "none", "income": "increase"}
@@ -910,7 +912,7 @@ def test_mixed_numbers_are_bounded_where_the_domain_is(rare, domain):
     assert explain(pipeline, asked).valid.all()
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "UInt8", "int16"])
+@pytest.mark.parametrize("dtype", ["UInt8", "int16"])
 def test_a_lossy_inverse_keeps_within_the_type(rare, dtype):
     draw = np.random.default_rng(1)
     X = (rare[0][["a", "b"]] * 20 + 100).round().clip(0, 255)

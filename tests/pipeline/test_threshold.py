@@ -43,7 +43,7 @@ def in_front(clf):
 
 
 def check(model, X, target, **options):
-    asked = X[model.predict(X) != target][:40]
+    asked = X[model.predict(X) != target][:20]
     result = explain(model, asked, target, **options)
     assert len(result) == len(asked) > 10
     assert (result.status == "valid").mean() > 0.9
@@ -59,7 +59,7 @@ def check(model, X, target, **options):
 
 
 @pytest.mark.parametrize("wrap", [lambda clf: clf, in_front], ids=["bare", "pipeline"])
-@pytest.mark.parametrize("threshold", [0.2, 0.5, 0.8])
+@pytest.mark.parametrize("threshold", [0.2, 0.8])
 @pytest.mark.parametrize("positive", ["approved", "rejected"])
 def test_answers_are_valid_at_the_threshold(loans, clf, wrap, threshold, positive):
     X, y = loans

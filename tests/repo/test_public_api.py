@@ -52,7 +52,7 @@ CONSTRUCTOR = {
     "generator": "eccco",
     "lambda_div": 0.1,
     "lambda_adv": 0.5,
-    "lambda_reg": 0.01,
+    "lambda_reg": 0.05,
     "tau": 0.5,
     "tau_max": 0.95,
     "epsilon": 0.1,

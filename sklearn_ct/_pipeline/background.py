@@ -5,10 +5,56 @@ import pandas as pd
 
 from sklearn_ct._pipeline.invert import categories_of
 from sklearn_ct._tables.containers import is_frame, number_type
+from sklearn_ct._tables.discover import MAX_DECIMALS
 from sklearn_ct._tables.feature import limits
 
-# Stands for every category of a column that the pipeline drops.
-DROPPED = "-"
+# Stands for every cell of a column that is held as it is.
+HELD = "-"
+# So many of the classifier's columns are moved one by one; more of them all at once.
+FEW = 100
+# Of its largest value, what an inverse may lose of a number.
+LOST = 1e-6
+# How parameters of imputers call what they learn: a category that people have.
+LEARNT = ("most_frequent", "frequent", "mode")
+# What scikit-learn's imputers fill words in with, if they are not told.
+MADE_UP = "missing_value"
+# Pipelines that are asked at most which columns may have missing cells.
+ASKED = 16
+
+
+def learn(codec, real):
+    """Tell what the input columns hold from rows that the classifier has kept.
+
+    Parameters
+    ----------
+    codec : PipelineCodec
+        So far it can only `invert`.
+    real : ndarray of shape (n, n_inner)
+        Values of the rows, as the classifier reads them.
+
+    Returns
+    -------
+    DataFrame
+        The n rows, and after them some with what `fit` saw and they may lack; in the
+        types that the outer encoder is to see.
+    set of int
+        Columns that were not had back, which are held as they are.
+    dict
+        ``{position: sentence}`` of those among them that act on the classifier.
+    """
+    back, said = codec.invert(codec.inner.table(real))
+    frame = pd.concat([back, seen_around(codec, real[:1])], ignore_index=True)
+    background, held = typed(codec, frame)
+    blocked = {}
+    for j in held:
+        if said.get(codec.names[j]):
+            blocked[j] = said[codec.names[j]]
+        elif not back.iloc[:, j].isna().all():
+            blocked[j] = (
+                "The pipeline's input columns of times cannot be explained: they are "
+                "neither numbers nor categories"
+            )
+    return background, held, blocked
 
 
 def seen_around(codec, row):
@@ -23,58 +69,138 @@ def seen_around(codec, row):
             seen = [codec.inner.lower_[j], codec.inner.upper_[j]]
         else:
             seen = np.flatnonzero(codec.inner.observed_[variable.slots])
+        moved.append(np.asarray(seen, dtype=float))
+    if len(moved) > FEW:
+        return _together(codec, row, moved)
+    tables = []
+    for j, seen in enumerate(moved):
         rows = np.repeat(row, len(seen), axis=0)
         rows[:, j] = seen
-        moved.append(rows)
-    frame = codec.invert(codec.inner.table(np.vstack([row, *moved])))
-    cells = frame.astype(object).to_numpy()
-    differs = (cells != cells[0]) & ~(pd.isna(cells) & pd.isna(cells[0]))
+        tables.append(rows)
+    frame, _ = codec.invert(codec.inner.table(np.vstack([row, *tables])))
+    differs = _differs(frame)
     return frame[differs.sum(axis=1) == 1]
 
 
+def _together(codec, row, moved):
+    """Move all of many columns at once, for those that do not mix."""
+    n = len(moved)
+    rows = np.repeat(row, max(map(len, moved)), axis=0)
+    for j, seen in enumerate(moved):
+        rows[: len(seen), j] = seen
+    # Half of the columns, then the other half: who answers to both is mixed.
+    half = np.arange(n) % 2 == 0
+    tests = [np.where(half, rows, row), np.where(half, row, rows)]
+    frame, _ = codec.invert(codec.inner.table(np.vstack([row, rows, *tests])))
+    differs = _differs(frame)
+    k = len(rows)
+    mixed = differs[1 + k : 1 + 2 * k].any(axis=0) & differs[1 + 2 * k :].any(axis=0)
+    return frame[1 : 1 + k].mask(np.broadcast_to(mixed, (k, len(mixed))))
+
+
+def _differs(frame):
+    """Which cells differ from those of the first row."""
+    cells = frame.astype(object).to_numpy()
+    return (cells != cells[0]) & ~(pd.isna(cells) & pd.isna(cells[0]))
+
+
 def typed(codec, frame):
-    """Columns with the types that the outer encoder is to see."""
+    """Columns with the types that the outer encoder is to see.
+
+    Returns
+    -------
+    DataFrame
+    set of int
+        Columns that were not had back, which are held as they are.
+    """
     categories = {}
     steps = [*codec.steps, ("", codec.classifier)]
-    origins = categories_of(steps, codec.names, categories)
+    origins = categories_of(steps, codec.takes, categories)
     for variable in codec.inner.variables_:
         if not variable.is_number and not variable.is_block:
             known = (variable.categories, variable.ordered)
             categories.setdefault(origins[variable.columns[0]], known)
-    columns, dropped = {}, set()
+    columns, held = {}, set()
     for j, name in enumerate(codec.names):
-        column = frame[name]
-        is_dropped = column.isna().all()
-        if is_frame(codec.like):
-            dtype = codec.like.dtypes.iloc[j]
+        column = frame.iloc[:, j]
+        dtype = codec.like.dtypes.iloc[j] if is_frame(codec.like) else None
+        if column.isna().all() or _is_time(dtype):
+            held.add(j)
+            column = pd.Series(pd.Categorical([HELD] * len(frame)), frame.index)
+        elif name in categories or _are_words(column, dtype):
+            known = categories.get(name) or (_labels(column, dtype), False)
+            column = _category(column, dtype, *known)
         else:
-            dtype = _number_like(codec, column)
-        if name in categories and not is_dropped:
-            labels, ordered = categories[name]
-            if isinstance(dtype, pd.CategoricalDtype) and dtype.ordered:
-                inside = [c for c in dtype.categories if c in set(labels)]
-                labels, ordered = inside, True
-            elif dtype is not None and pd.api.types.is_bool_dtype(dtype):
-                ordered = True  # as the classifier has it
-            dtype = pd.CategoricalDtype(labels, ordered=ordered)
-            # By value: scikit-learn may give numbers for truth values.
-            codes = pd.Index(labels, dtype=object).get_indexer(column.astype(object))
-            column = pd.Series(pd.Categorical.from_codes(codes, dtype=dtype))
-            # Missing cells as a category of their own are no advice to give.
-            column = column.fillna(column.mode().iloc[0])
-        elif dtype is not None and not pd.api.types.is_numeric_dtype(dtype):
-            is_dropped = True  # no value of it was kept
-            column = pd.Series(pd.Categorical([DROPPED] * len(frame)), frame.index)
-        else:
-            column = column.astype(float).fillna(0.0)
-            if dtype is not None and dtype.kind in "iu":
-                # What a lossy inverse gives may lie beyond the type.
-                column = column.round().clip(*limits(number_type(dtype)))
-            column = column.astype(dtype or float)
-        columns[name] = column
-        if is_dropped:
-            dropped.add(j)
-    return pd.DataFrame(columns), dropped
+            column = _number(codec, column, dtype)
+        columns[j] = column
+    table = pd.DataFrame(columns)
+    table.columns = codec.names
+    return table, held
+
+
+def _are_words(column, dtype):
+    """Whether the cells are labels, which no encoder that is known has listed."""
+    if isinstance(dtype, pd.CategoricalDtype):
+        return True
+    if dtype is not None and pd.api.types.is_numeric_dtype(dtype):
+        return False
+    kind = pd.api.types.infer_dtype(column, skipna=True)
+    return kind not in ("floating", "integer", "mixed-integer-float", "decimal")
+
+
+def _is_time(dtype):
+    """Whether cells are times, which are neither numbers nor categories here."""
+    is_period = isinstance(dtype, pd.PeriodDtype)
+    return is_period or getattr(dtype, "kind", "") in ("m", "M")
+
+
+def _labels(column, dtype):
+    """Labels that have been had back, in the order of their type, or sorted."""
+    seen = list(pd.unique(column.dropna()))
+    if isinstance(dtype, pd.CategoricalDtype):
+        known = set(seen)
+        return [label for label in dtype.categories if label in known]
+    try:
+        return sorted(seen)
+    except TypeError:
+        return sorted(seen, key=str)
+
+
+def _category(column, dtype, labels, ordered):
+    if isinstance(dtype, pd.CategoricalDtype) and dtype.ordered:
+        inside = [c for c in dtype.categories if c in set(labels)]
+        labels, ordered = inside, True
+    elif dtype is not None and pd.api.types.is_bool_dtype(dtype):
+        ordered = True  # as the classifier has it
+    dtype = pd.CategoricalDtype(labels, ordered=ordered)
+    # By value: scikit-learn may give numbers for truth values.
+    codes = pd.Index(labels, dtype=object).get_indexer(column.astype(object))
+    new = pd.Series(pd.Categorical.from_codes(codes, dtype=dtype), column.index)
+    # Missing cells as a category of their own are no advice to give.
+    return new.fillna(new.mode().iloc[0])
+
+
+def _number(codec, column, dtype):
+    column = column.astype(float)
+    column = column.fillna(column.median())
+    column = pd.Series(_rounded(column.to_numpy()), column.index)
+    if dtype is None:
+        dtype = _number_like(codec, column)
+    if dtype is not None and number_type(dtype).kind in "iub":
+        # What a lossy inverse gives may lie beyond the type.
+        column = column.round().clip(*limits(number_type(dtype)))
+    return column.astype(dtype or float)
+
+
+def _rounded(x):
+    """Numbers with the decimals that they had before an inverse lost the last bits."""
+    few, largest = x[:50], np.abs(x).max(initial=0.0)
+    for decimals in range(MAX_DECIMALS + 1):
+        error = min(LOST * largest, 0.01 * 10.0**-decimals)
+        if (np.abs(few - few.round(decimals)) <= error).mean() > 0.5:
+            near = x.round(decimals)
+            return np.where(np.abs(x - near) <= error, near, x)
+    return x
 
 
 def _number_like(codec, column):
@@ -86,3 +212,100 @@ def _number_like(codec, column):
         if np.allclose(cells, cells.round(), rtol=0, atol=1e-6):
             return codec.like.dtype
     return None
+
+
+def without_stand_ins(codec, values):
+    """Observed ends and categories, without what only stands for missing cells.
+
+    Parameters
+    ----------
+    codec : PipelineCodec
+    values : ndarray of shape (n, n_variables)
+        All that was had back of what `fit` saw.
+
+    Returns
+    -------
+    lower, upper : ndarray of shape (n_variables,)
+    observed : boolean ndarray of shape (n_slots,)
+    """
+    lower, upper = codec.lower_.copy(), codec.upper_.copy()
+    observed = codec.observed_.copy()
+    for j, cell in stand_ins(codec).items():
+        variable, own = codec.variables_[j], values[:, j]
+        if variable.is_number:
+            others = own[np.abs(own - cell) > LOST * np.abs(own).max()]
+            if len(others):
+                lower[j], upper[j] = others.min(), others.max()
+        elif _is_made_up(codec, j, int(cell)):
+            slots = observed[variable.slots]
+            if slots.sum() > slots[int(cell)]:
+                slots[int(cell)] = False
+    return lower, upper, observed
+
+
+def stand_ins(codec):
+    """Values that the pipeline takes a missing cell for, ``{variable: value}``."""
+    columns = {
+        v.columns[0]: j
+        for j, v in enumerate(codec.variables_)
+        if not v.is_block and not codec.is_dropped(j)
+    }
+    table = codec.input(codec.dependence.template)
+    made, left = {}, [list(columns)]
+    for _ in range(ASKED):
+        if not left:
+            break
+        part = left.pop(0)
+        try:
+            cells = codec.filled(_without_cells(table, part))
+        except Exception:  # a step that takes no missing cell, whoever made it
+            half = len(part) // 2
+            left += [part[:half], part[half:]] if half else []
+            continue
+        made |= {columns[k]: cells.iloc[0, k] for k in part}
+    values = {}
+    for j, cell in made.items():
+        if pd.isna(cell):
+            continue
+        variable = codec.variables_[j]
+        if variable.is_number:
+            values[j] = float(cell)
+        elif (place := codec.place_of(j, cell)) >= 0:
+            values[j] = place
+    return values
+
+
+def _without_cells(table, columns):
+    """One row with some cells missing."""
+    if not is_frame(table):
+        table = table.astype(object if table.dtype == object else float)
+        table[:, columns] = np.nan
+        return table
+    table = table.copy()
+    for k in columns:
+        dtype = table.dtypes.iloc[k]
+        plain = isinstance(dtype, np.dtype) and dtype.kind in "iub"
+        table.isetitem(k, pd.Series([np.nan], dtype=float if plain else dtype))
+    return table
+
+
+def _is_made_up(codec, j, place):
+    """Whether a category that a missing cell is taken for is no category of people.
+
+    An imputer may learn it, because it is frequent; or the missing cell is told from it
+    after all, by codes that only came back as this category.
+    """
+    words = []
+    for _, step in codec.steps:
+        params = step.get_params() if hasattr(step, "get_params") else {}
+        words += [value for value in params.values() if isinstance(value, str)]
+    if codec.variables_[j].categories[place] in (*words, MADE_UP):
+        return True
+    if any(word in LEARNT for word in words):
+        return False
+    values = codec.dependence.template.copy()
+    values[:, j] = place
+    table = codec.input(values)
+    other = _without_cells(table, [codec.variables_[j].columns[0]])
+    both = [pd.DataFrame(codec.transformed(each)) for each in (table, other)]
+    return both[0].equals(both[1])

@@ -2,20 +2,32 @@
 
 import numpy as np
 import pandas as pd
+from scipy.spatial.distance import cdist
 
 from sklearn_ct._estimator.validation import check_X
-from sklearn_ct._pipeline.background import DROPPED, seen_around, typed
+from sklearn_ct._pipeline.background import learn, without_stand_ins
 from sklearn_ct._pipeline.dependence import Dependence
-from sklearn_ct._pipeline.invert import input_columns, invert
+from sklearn_ct._pipeline.held import HeldCells
+from sklearn_ct._pipeline.invert import (
+    Sample,
+    input_columns,
+    invert_all,
+    transforming,
+)
 from sklearn_ct._pipeline.memo import memo_of
 from sklearn_ct._pipeline.rules import outer_rules
 from sklearn_ct._recourse.references import References
 from sklearn_ct._tables.containers import (
     column_names,
+    dense,
     is_frame,
     take_column,
+    take_rows,
 )
 from sklearn_ct._tables.encoder import TabularEncoder
+
+# Rows that show what a step does.
+FEW_ROWS = 8
 
 
 class PipelineCodec:
@@ -37,30 +49,27 @@ class PipelineCodec:
     """
 
     def __init__(self, steps, classifier, X):
-        self.steps = steps
+        self.steps = transforming(steps)
         self.inner = classifier.encoder_
         self.classifier = classifier
         self.like = X.iloc[:0] if is_frame(X) else X[:0]
         self.names = column_names(self.like)
-        self._inputs = input_columns(steps, self.names)
-        sizes = {k: len(real) for k, real in classifier.references_.items()}
-        stacked = np.vstack([real.values for real in classifier.references_.values()])
-        frames = [
-            self.invert(self.inner.table(stacked)),
-            seen_around(self, stacked[:1]),
-        ]
-        background, self._dropped = typed(self, pd.concat(frames, ignore_index=True))
+        # A step finds the columns of a frame by their names, wherever they stand.
+        fitted = getattr(self.steps[0][1], "feature_names_in_", None)
+        by_name = fitted is not None and is_frame(X)
+        self.takes = [*fitted] if by_name else self.names
+        self._inputs = input_columns(self.steps, self.takes)
+        self._sample = None
+        if len(X):
+            few = take_rows(X, slice(FEW_ROWS))
+            self._sample = Sample(few.reindex(columns=self.takes) if by_name else few)
+        real = np.vstack([kept.values for kept in classifier.references_.values()])
+        background, held, blocked = learn(self, real)
         if not is_frame(X) and X.dtype.kind in "biuf":
             # Whole numbers of a pipeline that takes any become any.
             numbers = background.select_dtypes("number").dtypes
             self.like = self.like.astype(np.result_type(X.dtype, *numbers))
         self.outer = TabularEncoder(numeric_scaling=None).fit(background)
-        values = self.outer.read(background)[: len(stacked)]
-        ends = np.cumsum(list(sizes.values()))[:-1]
-        self.references = {
-            k: References(self, real)
-            for k, real in zip(sizes, np.split(values, ends), strict=True)
-        }
         self.variables_ = self.outer.variables_
         self.n_slots_ = self.outer.n_slots_
         self.names_ = self.outer.names_
@@ -70,14 +79,26 @@ class PipelineCodec:
         self.lower_, self.upper_ = self.outer.lower_, self.outer.upper_
         self.observed_ = self.outer.observed_
         self.groups_ = self.inner.groups_
+        every = self.outer.read(background)
+        self.held = HeldCells(self, X, held, blocked, len(real))
         self._labels, self._index = {}, {}
         for j, variable in enumerate(self.variables_):
-            if not variable.is_number and not variable.is_block:
-                labels = pd.Series(variable.categories, dtype=object)
-                self._labels[j] = labels.astype(self._label_dtype(variable)).array
-                self._index[j] = pd.Index(labels)
+            if variable.is_number or variable.is_block or self.is_dropped(j):
+                continue
+            labels = pd.Series(variable.categories, dtype=object)
+            self._labels[j] = labels.astype(self._label_dtype(variable)).array
+            self._index[j] = pd.Index(labels)
+        values = self.held.number(every[: len(real)], self.held.of_real)
         self._memo = None
         self.dependence, seen = Dependence.look(self, values)
+        self.held.look(real)
+        self.lower_, self.upper_, self.observed_ = without_stand_ins(self, every)
+        sizes = {k: len(kept) for k, kept in classifier.references_.items()}
+        ends = np.cumsum(list(sizes.values()))[:-1]
+        self.references = {
+            k: References(self, part)
+            for k, part in zip(sizes, np.split(values, ends), strict=True)
+        }
         self._memo = memo_of(self, *seen)
         self.rules = outer_rules(self, classifier.rules_)
 
@@ -93,34 +114,35 @@ class PipelineCodec:
 
     def read(self, X):
         """Values of a table; a missing or unknown cell has what the pipeline makes."""
-        X = self._without_dropped(X)
-        unread = pd.isna(pd.DataFrame(X)).to_numpy(copy=True)
+        plain = self.held.without(X)
+        unread = np.array(pd.isna(plain))
         for j in self._labels:
             k = self.variables_[j].columns[0]
-            unread[:, k] |= self._label_codes(j, take_column(X, k)) < 0
+            unread[:, k] |= self._label_codes(j, take_column(plain, k)) < 0
         if not unread.any():
-            return self.outer.read(X)
+            return self.held.number(self.outer.read(plain))
         codes = self.encode(X)
         made = self.values(codes)
         by_variable = np.column_stack(
             [unread[:, list(v.columns)].any(axis=1) for v in self.variables_]
         )
         if self._memo is not None:
-            made = self._memo.name(made, codes, by_variable)
+            made = self._memo.name(self.held.number(made), codes, by_variable)
         stand_in = self.outer.table(np.where(self.numbers_, made, np.maximum(made, 0)))
-        filled = X.copy()
+        filled = plain.copy()
         for k in np.flatnonzero(unread.any(axis=0)):
             rows, cells = unread[:, k], stand_in.iloc[:, k].to_numpy()
             if is_frame(X):
-                column = X.iloc[:, k].astype(object)
+                column = plain.iloc[:, k].astype(object)
                 filled.isetitem(k, column.where(~rows, cells).infer_objects())
             else:
                 filled[rows, k] = cells[rows]
-        return np.where(by_variable, made, self.outer.read(filled))
+        values = np.where(by_variable, made, self.outer.read(filled))
+        return self.held.number(values)
 
     def special(self, values):
-        """Which values are no number or category."""
-        return self.outer.special(values)
+        """Which values are no number or category: none, something stands for each."""
+        return np.zeros(values.shape, dtype=bool)
 
     def missing(self, X, values):
         """Which variables have a missing cell in a table, whatever stands in for it."""
@@ -133,7 +155,7 @@ class PipelineCodec:
         if not len(values):
             return np.empty((0, self.inner.n_codes_))
         if self._memo is None:
-            return self.encode(self.input(values))
+            return self.held.put(self.encode(self.input(values)), values)
         return self._memo.embed(values)
 
     def values(self, codes):
@@ -148,20 +170,28 @@ class PipelineCodec:
                 inner[:, j] = np.clip(
                     inner[:, j], self.inner.lower_[j], self.inner.upper_[j]
                 )
-        frame = self.invert(self.inner.table(inner))
+        frame, _ = self.invert(self.inner.table(inner))
         values = np.empty((len(codes), len(self.variables_)))
         for j, variable in enumerate(self.variables_):
-            if variable.is_block:
-                block = frame.iloc[:, list(variable.columns)].to_numpy(dtype=float)
-                values[:, j] = block.argmax(axis=1)
+            if self.is_dropped(j):
+                values[:, j] = 0.0
             elif variable.is_number:
                 cells = frame.iloc[:, variable.columns[0]].to_numpy(dtype=float)
                 values[:, j] = variable.round(np.nan_to_num(cells))
-            elif self.is_dropped(j):
-                values[:, j] = 0.0
+            elif self.dependence.slots_of(j).any():
+                values[:, j] = self.nearest(j, codes)
+            elif variable.is_block:
+                values[:, j] = nearest_level(frame, variable)
             else:
                 values[:, j] = self._label_codes(j, frame.iloc[:, variable.columns[0]])
         return values
+
+    def nearest(self, j, codes):
+        """Categories of a variable whose codes are nearest."""
+        known = self.dependence
+        own = known.slots_of(j)
+        rungs = known.ladder[: known.heights[j], own]
+        return cdist(codes[:, own], rungs, "cityblock").argmin(axis=1)
 
     def write(self, values, X, rows, factual):
         """Table of values; cells that did not change are copied from ``X[rows]``."""
@@ -172,23 +202,46 @@ class PipelineCodec:
         return self.inner.transform(self.passed(X))
 
     def passed(self, X):
-        """Table that the classifier is given of a table."""
+        """Table that the classifier takes of a table."""
+        return check_X(self.classifier, self.transformed(X), reset=False)
+
+    def transformed(self, X):
+        """Give what the steps make of a table."""
         for _, step in self.steps:
-            X = step.transform(X)
-        return check_X(self.classifier, X, reset=False)
+            X = dense(step.transform(X)) if hasattr(step, "transform") else X
+        return X
 
     def invert(self, table):
-        """Input columns of a table that the classifier takes, as objects."""
-        for (name, step), names in zip(
-            self.steps[::-1], self._inputs[::-1], strict=True
-        ):
-            table = invert(name, step, table, names)
-        return table
+        """Input columns of a table that the classifier takes, as objects.
+
+        Returns
+        -------
+        DataFrame
+            With missing values where a column cannot be had back.
+        dict
+            ``{column: sentence}`` of those that go through a step without an inverse.
+        """
+        frame, blocked = invert_all(self.steps, self._inputs, table, None, self._sample)
+        if self.takes is not self.names:
+            frame = frame.reindex(columns=self.names)
+        return frame, blocked
+
+    def filled(self, X):
+        """Input columns that come back of a table: missing cells are filled in."""
+        table = self.transformed(X)
+        frame, _ = invert_all(self.steps, self._inputs, table, None, self._sample)
+        return frame.reindex(columns=self.names)
+
+    def place_of(self, j, label):
+        """Place of a label among a variable's categories, -1 if it is none of them."""
+        return int(self._index[j].get_indexer([label])[0])
 
     def input(self, values):
         """Table of values, in the container and the types that the pipeline takes."""
-        columns = {}
+        columns = self.held.cells(values)
         for j, variable in enumerate(self.variables_):
+            if self.is_dropped(j):
+                continue
             if variable.is_block:
                 one_hot = values[:, [j]] == np.arange(len(variable.columns))
                 columns |= dict(zip(variable.columns, one_hot.T, strict=True))
@@ -223,20 +276,8 @@ class PipelineCodec:
         return self._index[j].get_indexer(np.asarray(column, dtype=object))
 
     def is_dropped(self, j):
-        """Whether the pipeline drops a variable, which stays as it is, then."""
-        return self.variables_[j].columns[0] in self._dropped
-
-    def _without_dropped(self, X):
-        """Cells of the category columns that the pipeline drops are all alike."""
-        dropped = [j for j in self._labels if self.is_dropped(j)]
-        if dropped:
-            X = X.copy()
-        for j in dropped:
-            if is_frame(X):
-                X.isetitem(self.variables_[j].columns[0], DROPPED)
-            else:
-                X[:, self.variables_[j].columns[0]] = DROPPED
-        return X
+        """Whether a variable is held as it is, as those that the pipeline drops are."""
+        return self.variables_[j].columns[0] in self.held.columns
 
     # -- what depends on what -----------------------------------------------------
 
@@ -268,8 +309,8 @@ class PipelineCodec:
             if name in ("lower", "upper", "rise", "fall")
         }
         groups = self.groups_
-        free = known.depends.T.astype(float) @ (rise | fall).T.astype(float) > 0
-        arrays["rise"], arrays["fall"] = free.T.copy(), free.T.copy()
+        free = known.moves(rise | fall)
+        arrays["rise"], arrays["fall"] = free.copy(), free.copy()
         numbers = self.numbers_ & np.isfinite(lower).all(0) & np.isfinite(upper).all(0)
         template = np.repeat(known.template, 2 * n, axis=0)
         ends = np.where(numbers, np.vstack([lower, upper]), template)
@@ -281,7 +322,10 @@ class PipelineCodec:
             if variable.is_number:
                 continue
             slots = np.flatnonzero(known.alone & known.depends[j] & (groups >= 0))
-            for c, codes in enumerate(known.ladders[j]):
+            for c, codes in enumerate(known.ladder[: known.heights[j]]):
+                own = slots[codes[slots] > 0.5]
+                arrays["upper"][:, own] = allowed[:, [variable.slots.start + c]]
+            for c, codes in enumerate(known.ladder[: known.heights[j]]):
                 own = slots[codes[slots] > 0.5]
                 arrays["upper"][:, own] = allowed[:, [variable.slots.start + c]]
         return arrays | {
@@ -289,3 +333,9 @@ class PipelineCodec:
             "rank": self.inner.ranks_,
             "states": self.inner.states_,
         }
+
+
+def nearest_level(frame, variable):
+    """Places of the columns of a one-hot block that are nearest to 1."""
+    block = frame.iloc[:, list(variable.columns)].to_numpy(dtype=float)
+    return block.argmax(axis=1)

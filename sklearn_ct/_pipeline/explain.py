@@ -9,6 +9,7 @@ from sklearn_ct._estimator.classifier import CounterfactualTrainedClassifier
 from sklearn_ct._estimator.explaining import subject_of
 from sklearn_ct._pipeline.codec import PipelineCodec
 from sklearn_ct._pipeline.invert import type_name
+from sklearn_ct._pipeline.rules import refuse_moving
 from sklearn_ct._pipeline.unwrap import split_parts
 from sklearn_ct._recourse.call import explain_table
 from sklearn_ct._recourse.options import ExplainOptions
@@ -111,6 +112,7 @@ def _explain(steps, last, predict_proba, X, target, options):
     if len(table):
         predict_proba(table[:1])  # the pipeline's own checks of its input
     codec = PipelineCodec(steps, last, table)
+    refuse_moving(codec, table, options.mutability)
     subject = subject_of(last, codec=codec, predict_proba=predict_proba)
     result = explain_table(table, subject, options)
     if is_polars(X):

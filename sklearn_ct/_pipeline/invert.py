@@ -1,4 +1,9 @@
-"""scikit-learn's transformers, inverted column by column."""
+"""scikit-learn's transformers, inverted column by column.
+
+What cannot be had back is a hole: a column of missing values. Of a column that the step
+drops nothing is said; of one that goes through a step without an inverse the `holes`
+have a sentence, with which a call is refused if the column may change.
+"""
 
 import warnings
 from itertools import pairwise, zip_longest
@@ -7,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy.spatial.distance import cdist
 from sklearn.compose import ColumnTransformer
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
     OneHotEncoder,
@@ -15,56 +20,90 @@ from sklearn.preprocessing import (
     TargetEncoder,
 )
 
-from sklearn_ct._tables.containers import is_frame
+from sklearn_ct._tables.containers import dense, is_frame
+
+# Numbers no farther from whole ones, relatively, have only been rounded on the way.
+ROUNDED = 1e-9
 
 
-def invert(name, step, table, columns):
+def invert(name, step, table, columns, holes=None, sample=None):
     """Invert one transformer, giving a frame with ``columns``.
 
     Parameters
     ----------
     name : str
-        Of the step, for the error.
+        Of the step, for what is said of holes.
     step : transformer
         Fitted.
     table : DataFrame or ndarray of shape (n, n_outputs)
         What the step gave.
     columns : list
         Names of the step's input columns.
+    holes : dict, optional
+        What there is to say of columns of ``table`` that are missing, by position.
+    sample : Sample, optional
+        Rows that the step takes; they show how its columns are called, and what a step
+        without an inverse leaves alone.
 
     Returns
     -------
     DataFrame of shape (n, len(columns))
-        Columns that the step dropped are missing values.
-
-    Raises
-    ------
-    ValueError
-        Where the step cannot be inverted.
+        With missing values where a column could not be had back.
+    dict
+        ``{column: sentence}`` of those that go through a step without an inverse.
     """
+    holes = holes or {}
     for fits, undo in INVERSIONS:
         if fits(step):
-            return undo(name, step, table, columns)
-    raise not_invertible(name, step)
+            return undo(name, step, table, columns, holes, sample)
+    return _left_alone(name, step, table, columns, holes, sample)
 
 
 def _cells(table):
     return table.to_numpy() if is_frame(table) else np.asarray(table)
 
 
-def _identity(name, step, table, columns):
-    return pd.DataFrame(_cells(table), columns=columns)
+def _identity(name, step, table, columns, holes, sample):
+    frame = pd.DataFrame(_cells(table), columns=columns)
+    return frame, {columns[k]: text for k, text in holes.items()}
 
 
-def _pipeline(name, step, table, columns):
-    inputs = input_columns(step.steps, columns)
-    for (part_name, part), names in zip(step.steps[::-1], inputs[::-1], strict=True):
-        table = invert(f"{name}__{part_name}", part, table, names)
-    return table
+def _pipeline(name, step, table, columns, holes, sample):
+    parts = transforming(step.steps)
+    inputs = input_columns(parts, columns)
+    named = [(f"{name}__{part_name}", part) for part_name, part in parts]
+    return invert_all(named, inputs, table, holes, sample)
 
 
-def _column_transformer(name, step, table, columns):
-    cells, found = _cells(table), {}
+def invert_all(steps, inputs, table, holes=None, sample=None):
+    """Invert steps that follow one another; see `invert`.
+
+    Parameters
+    ----------
+    steps : list of (str, transformer)
+    inputs : list of list
+        Names of the columns that each step takes.
+    table, holes
+        Of what the last step gave.
+    sample : Sample, optional
+        Rows that the first step takes.
+    """
+    samples = [sample]
+    for _, step in steps[:-1] if sample is not None else ():
+        samples.append(samples[-1].after(step))
+    samples += [None] * (len(steps) - len(samples))
+    holes = holes or {}
+    for (name, step), names, rows in zip(
+        steps[::-1], inputs[::-1], samples[::-1], strict=True
+    ):
+        table, blocked = invert(name, step, table, names, holes, rows)
+        holes = {names.index(column): text for column, text in blocked.items()}
+    frame = pd.DataFrame(_cells(table), columns=inputs[0])
+    return frame, {inputs[0][k]: text for k, text in holes.items()}
+
+
+def _column_transformer(name, step, table, columns, holes, sample):
+    cells, found, blocked = _cells(table), {}, {}
     for part_name, part, part_columns in step.transformers_:
         slots = step.output_indices_[part_name]
         if isinstance(part, str) and part == "drop":
@@ -72,78 +111,256 @@ def _column_transformer(name, step, table, columns):
         names = selected(part_columns, columns)
         if not len(names) or slots.stop == slots.start:
             continue
-        back = invert(f"{name}__{part_name}", part, cells[:, slots], names)
-        found |= {column: back[column] for column in names}
-    return _frame(found, columns, len(cells))
+        own = {k - slots.start: text for k, text in holes.items() if k in _range(slots)}
+        places = [columns.index(column) for column in names]
+        places = places[0] if isinstance(part_columns, str) else places
+        rows = None if sample is None else sample.of(places)
+        back, more = invert(
+            f"{name}__{part_name}", part, cells[:, slots], names, own, rows
+        )
+        _add(found, blocked, back, more, names)
+    return _frame(found, columns, len(cells)), blocked
 
 
-def _selector(name, step, table, columns):
+def _range(slots):
+    return range(slots.start, slots.stop)
+
+
+def _add(found, blocked, back, more, names):
+    """Add what a part gave back; another part may have given more."""
+    for column in names:
+        if column not in found or found[column].isna().all():
+            found[column] = back[column]
+        if column in more:
+            blocked[column] = more[column]
+    for column in [c for c in blocked if not found[c].isna().all()]:
+        del blocked[column]
+
+
+def _union(name, step, table, columns, holes, sample):
+    """Each part of a FeatureUnion takes all columns; what one gives back is enough."""
+    cells, found, blocked, start = _cells(table), {}, {}, 0
+    for part_name, part in step.transformer_list:
+        if isinstance(part, str) and part == "drop":
+            continue
+        stop = start + _width(part, columns, sample, cells.shape[1] - start)
+        own = {k - start: text for k, text in holes.items() if start <= k < stop}
+        back, more = invert(
+            f"{name}__{part_name}", part, cells[:, start:stop], columns, own, sample
+        )
+        _add(found, blocked, back, more, columns)
+        start = stop
+    return _frame(found, columns, len(cells)), blocked
+
+
+def _width(part, columns, sample, left):
+    """How many columns a part gives."""
+    if sample is not None:
+        return min(sample.after(part).rows.shape[1], left)
+    return min(len(output_columns(part, columns)), left)
+
+
+def _selector(name, step, table, columns, holes, sample):
     cells = _cells(table)
     kept = [columns[j] for j in step.get_support(indices=True)]
-    return _frame(dict(zip(kept, cells.T, strict=True)), columns, len(cells))
+    frame = _frame(dict(zip(kept, cells.T, strict=True)), columns, len(cells))
+    return frame, {kept[k]: text for k, text in holes.items()}
 
 
-def _imputer(name, step, table, columns):
+def _imputer(name, step, table, columns, holes, sample):
     """Leave what is there as it is; indicators come after it."""
     cells, kept = _cells(table), _imputed(step, columns)
     parts = dict(zip(kept, cells.T[: len(kept)], strict=True))
-    return _frame(parts, columns, len(cells))
+    frame = _frame(parts, columns, len(cells))
+    return frame, {kept[k]: text for k, text in holes.items() if k < len(kept)}
 
 
-def _target_encoder(name, step, table, columns):
-    return _nearest_labels(step, _cells(table).astype(float), columns)
-
-
-def _function(name, step, table, columns):
-    if step.inverse_func is None:
-        raise not_invertible(name, step)
+def _encoder(name, step, table, columns, holes, sample):
+    """Labels whose codes are nearest: what comes back may be a little off."""
     cells = _cells(table)
-    if is_frame(table) or hasattr(step, "feature_names_in_"):
-        known = table.columns if is_frame(table) else columns
-        cells = pd.DataFrame(cells, columns=known).infer_objects()
-    else:
-        cells = cells.astype(float)
-    return _inverse(step, cells, columns)
+    found, blocked, start = {}, {}, 0
+    for column, (labels, codes) in zip(columns, codebook(step), strict=True):
+        slots = range(start, start + codes.shape[1])
+        start = slots.stop
+        if not len(slots):
+            found[column] = np.full(len(cells), labels[0], dtype=object)
+            continue
+        own = cells[:, slots]
+        if pd.isna(own).all(axis=0).any():
+            said = [holes[k] for k in slots if k in holes]
+            blocked[column] = said[0] if said else _dropped_later(name, step)
+            continue
+        far = cdist(own.astype(float), codes, "cityblock")
+        nearest = labels[far.argmin(axis=1)]
+        # As far from each: all zeros, an unknown label that the encoder ignores.
+        none = (np.ptp(far, axis=1) <= ROUNDED) & (len(np.unique(codes, axis=0)) > 1)
+        none |= np.isnan(far).any(axis=1)
+        found[column] = np.where(none, None, nearest)
+    return _frame(found, columns, len(cells)), blocked
 
 
-def _encoder(name, step, table, columns):
-    cells = _cells(table)
-    if pd.isna(cells).any():
-        raise ValueError(
-            f"The step {name!r} of the pipeline ({type_name(step)}) cannot be "
-            "inverted: a later step drops some of its columns. Select features in "
-            "front of it."
-        )
+def codebook(step):
+    """Labels of each column of an encoder, and the codes that it gives them.
+
+    Returns
+    -------
+    list of (ndarray of shape (k,), ndarray of shape (k, n_codes))
+    """
+    each = range(len(step.categories_))
     if isinstance(step, OrdinalEncoder):
-        # A domain may reach beyond the first and the last category.
-        own = [step.encoded_missing_value, step.unknown_value or 0]
-        lowest = np.nanmin([0, *own])
-        highest = [np.nanmax([len(c) - 1, *own]) for c in step.categories_]
-        cells = np.clip(cells.astype(float), lowest, highest)
-    return _inverse(step, cells, columns)
+        return [_ordinal_codes(step, j) for j in each]
+    if isinstance(step, OneHotEncoder):
+        return [_one_hot_codes(step, j) for j in each]
+    k = len(step.encodings_) // len(step.categories_)  # classes, or 1
+    codes = [np.column_stack(step.encodings_[j * k : (j + 1) * k]) for j in each]
+    labels = [np.asarray(labels, dtype=object) for labels in step.categories_]
+    return list(zip(labels, codes, strict=True))
 
 
-def _any(name, step, table, columns):
-    """Invert what has an inverse; of other packages with a frame, as it gave one."""
-    if is_frame(table) and not type(step).__module__.startswith("sklearn."):
-        cells = table.infer_objects()
+def _ordinal_codes(step, j):
+    labels = np.asarray(step.categories_[j], dtype=object)
+    codes = _places(step, j).astype(float)
+    codes[pd.isna(labels)] = step.encoded_missing_value
+    if step.handle_unknown == "use_encoded_value":
+        codes = np.append(codes, step.unknown_value)
+        labels = np.append(labels, [None])
+    known = ~np.isnan(codes)  # nothing is near to NaN
+    return labels[known], codes[known, None]
+
+
+def _one_hot_codes(step, j):
+    place = _places(step, j)
+    codes = np.eye(place.max() + 1)[place]
+    left_out = None if step.drop_idx_ is None else step.drop_idx_[j]
+    if left_out is not None:
+        codes = np.delete(codes, place[left_out], axis=1)
+    return np.asarray(step.categories_[j], dtype=object), codes
+
+
+def _places(step, j):
+    """Place of each category of a column among those that an encoder keeps apart."""
+    labels, rare = step.categories_[j], None
+    if infrequent := _rare(step):
+        rare = infrequent[j]
+    if rare is None:
+        return np.arange(len(labels))
+    is_rare = pd.Series(labels, dtype=object).isin(rare).to_numpy()
+    return np.where(is_rare, (~is_rare).sum(), np.cumsum(~is_rare) - 1)
+
+
+def _rare(encoder):
+    """For each column the labels that an encoder has lumped together, or None."""
+    try:
+        return encoder.infrequent_categories_
+    except AttributeError:
+        return []
+
+
+def _whole(name, step, table, columns, holes, sample):
+    """Invert by the step's own inverse, with a frame if it was given frames."""
+    has_none = isinstance(step, FunctionTransformer) and step.inverse_func is None
+    if has_none:
+        return _left_alone(name, step, table, columns, holes, sample)
+    cells = _cells(table)
+    is_missing = pd.isna(cells).all(axis=0) if len(cells) else np.zeros(cells.shape[1])
+    try:
+        back = _inverse(step, _as_taken(step, table, columns, sample), columns)
+    except Exception as error:  # whatever somebody's own code raises
+        said = _raised(name, step, error)
+        if is_missing.any():
+            said = next(iter(holes.values()), _dropped_later(name, step))
+        return _frame({}, columns, len(cells)), dict.fromkeys(columns, said)
+    if back is None:
+        return _left_alone(name, step, table, columns, holes, sample)
+    lost = [column for column in columns if back[column].isna().all()]
+    if not is_missing.any() or not len(cells):
+        return back, {}
+    # One hole may have made another column of the step a hole, or all of them.
+    blocked = {}
+    for column in lost:
+        same = cells.shape[1] == len(columns) and is_missing[columns.index(column)]
+        texts = (
+            holes
+            if not same
+            else {k: text for k, text in holes.items() if k == columns.index(column)}
+        )
+        text = next(iter(texts.values()), None)
+        if not same or text:
+            blocked[column] = text or _dropped_later(name, step)
+    return back, blocked
+
+
+def _as_taken(step, table, columns, sample):
+    """Cells of a table as an inverse takes them: what a step gave, it takes."""
+    cells = _cells(table)
+    names = table.columns if is_frame(table) else None
+    if isinstance(step, FunctionTransformer) or not _is_of_sklearn(step):
+        if sample is not None and is_frame(given := sample.after(step).rows):
+            names = given.columns
+        elif names is None and hasattr(step, "feature_names_in_"):
+            names = columns
     else:
-        cells = _cells(table).astype(float)
-    return _inverse(step, cells, columns)
+        names = None
+    if names is not None and len(names) == cells.shape[1]:
+        frame = pd.DataFrame(cells, columns=names).infer_objects()
+        return frame.apply(_without_rounding)
+    try:
+        return cells.astype(float)
+    except (TypeError, ValueError):
+        return cells
+
+
+def _without_rounding(column):
+    """Whole numbers that are a rounding error off, as an inverse may ask for."""
+    if not pd.api.types.is_float_dtype(column.dtype):
+        return column
+    near = column.round()
+    off = (column - near).abs() <= ROUNDED * near.abs().clip(lower=1.0)
+    return column.where(~off, near)
+
+
+def _is_of_sklearn(step):
+    return type(step).__module__.startswith("sklearn.")
 
 
 def _inverse(step, cells, columns):
+    """Call the step's own inverse; None where it gives another width."""
     with warnings.catch_warnings():
         # The ends of a domain may lie beyond what the step can give.
         warnings.simplefilter("ignore")
         back = step.inverse_transform(cells)
+    back = dense(back)
+    if isinstance(back, list):
+        return None  # words without their order, as vectorizers give
     if is_frame(back) and set(columns) <= set(back.columns):
         return back[columns].reset_index(drop=True)
-    back = pd.DataFrame(np.asarray(back), columns=columns)
-    for column, rare in zip(columns, _rare(step), strict=False):
-        if rare is not None:
-            back[column] = back[column].replace("infrequent_sklearn", rare[0])
-    return back
+    back = np.asarray(back)
+    if back.ndim != 2 or back.shape != (len(cells), len(columns)):
+        return None
+    return pd.DataFrame(back, columns=columns)
+
+
+def _left_alone(name, step, table, columns, holes, sample):
+    """Columns that a step without an inverse hands on as they are, told by looking."""
+    blocked = dict.fromkeys(columns, _no_inverse(name, step))
+    found, cells = {}, _cells(table)
+    if sample is not None:
+        given, after = sample.rows, sample.after(step).rows
+        names = list(after.columns) if is_frame(after) else columns
+        given = pd.DataFrame(_cells(given), columns=columns)
+        after = pd.DataFrame(_cells(after))
+        for column in set(columns).intersection(names):
+            k = names.index(column)
+            if k < after.shape[1] and _same(given[column], after[k]):
+                found[column] = cells[:, k]
+                del blocked[column]
+                if k in holes:
+                    blocked[column] = holes[k]
+    return _frame(found, columns, len(cells)), blocked
+
+
+def _same(before, after):
+    return bool(((before == after) | (before.isna() & after.isna())).all())
 
 
 def _is(*types):
@@ -164,24 +381,12 @@ INVERSIONS = [
     (_is_identity, _identity),
     (_is(Pipeline), _pipeline),
     (_is(ColumnTransformer), _column_transformer),
+    (_is(FeatureUnion), _union),
     (_has("get_support"), _selector),
     (_has("keep_empty_features"), _imputer),
-    (_is(TargetEncoder), _target_encoder),
-    (_is(FunctionTransformer), _function),
-    (_is(OneHotEncoder, OrdinalEncoder), _encoder),
-    (_has("inverse_transform"), _any),
+    (_is(OneHotEncoder, OrdinalEncoder, TargetEncoder), _encoder),
+    (_has("inverse_transform"), _whole),
 ]
-
-
-def _nearest_labels(encoder, cells, columns):
-    """Labels whose target encodings are nearest to the cells."""
-    k = len(encoder.encodings_) // len(columns)  # classes, or 1
-    labels = {}
-    for j, (column, known) in enumerate(zip(columns, encoder.categories_, strict=True)):
-        own = slice(j * k, (j + 1) * k)
-        far = cdist(cells[:, own], np.column_stack(encoder.encodings_[own]))
-        labels[column] = known[far.argmin(axis=1)]
-    return _frame(labels, columns, len(cells))
 
 
 def _frame(found, columns, n):
@@ -193,21 +398,68 @@ def _frame(found, columns, n):
     return frame
 
 
-def _rare(encoder):
-    """For each column the labels that an encoder has lumped together, or None."""
-    try:
-        return encoder.infrequent_categories_
-    except AttributeError:
-        return []
+class Sample:
+    """A few rows that a step takes, made when somebody looks at them.
+
+    Parameters
+    ----------
+    rows : DataFrame, Series or ndarray
+        What the first step takes.
+    """
+
+    def __init__(self, rows):
+        self.rows = rows
+        self._after = {}
+
+    def after(self, step):
+        """Give what a step makes of the rows."""
+        if step is None or isinstance(step, str):
+            return self
+        if id(step) not in self._after:
+            self._after[id(step)] = Sample(dense(step.transform(self.rows)))
+        return self._after[id(step)]
+
+    def of(self, places):
+        """Columns of the rows: a position, or a list of them."""
+        key = str(places)
+        if key not in self._after:
+            rows = self.rows
+            rows = rows.iloc[:, places] if is_frame(rows) else rows[:, places]
+            self._after[key] = Sample(rows)
+        return self._after[key]
 
 
-def not_invertible(name, step):
-    return ValueError(
+def _no_inverse(name, step):
+    return (
         f"The step {name!r} of the pipeline ({type_name(step)}) cannot be inverted, so "
-        "the answer cannot be given in the pipeline's input columns. Use a "
+        "the answer cannot be given in the pipeline's input columns: use a "
         "transformer with inverse_transform (for FunctionTransformer: set "
-        "inverse_func)."
+        "inverse_func)"
     )
+
+
+def _raised(name, step, error):
+    said = f"{type(error).__name__}: {error}".split("\n")[0]
+    return (
+        f"The step {name!r} of the pipeline ({type_name(step)}) cannot be inverted, "
+        f"its inverse_transform raises {said}"
+    )
+
+
+def _dropped_later(name, step):
+    return (
+        f"The step {name!r} of the pipeline ({type_name(step)}) cannot be inverted: a "
+        "later step drops some of its columns. Select features in front of it"
+    )
+
+
+def transforming(steps):
+    """Take the steps that do something when a pipeline predicts: no samplers."""
+    return [
+        (name, step)
+        for name, step in steps
+        if step is None or isinstance(step, str) or hasattr(step, "transform")
+    ]
 
 
 def input_columns(steps, columns):
@@ -230,7 +482,7 @@ def output_columns(step, columns):
         if step is None or isinstance(step, str):
             return columns
     if isinstance(step, Pipeline):
-        for _, part in step.steps:
+        for _, part in transforming(step.steps):
             columns = output_columns(part, columns)
         return columns
     if isinstance(step, ColumnTransformer):
@@ -292,7 +544,7 @@ def _trace(step, columns, origins, found):
             if origin is not None:
                 found.setdefault(origin, (known, ordered))
     elif isinstance(step, Pipeline):
-        return categories_of(step.steps, columns, found, origins)
+        return categories_of(transforming(step.steps), columns, found, origins)
     elif isinstance(step, ColumnTransformer):
         of = dict(zip(columns, origins, strict=True))
         given = {}
@@ -301,6 +553,8 @@ def _trace(step, columns, origins, found):
             # Of no columns scikit-learn leaves a part unfitted.
             if names and slots.stop > slots.start:
                 part = _trace(part, names, [of[column] for column in names], found)
+                size = slots.stop - slots.start
+                part = part if len(part) == size else [None] * size
                 given |= dict(zip(range(slots.start, slots.stop), part, strict=True))
         return [given[k] for k in range(len(given))]
     elif hasattr(step, "get_support"):

@@ -1,12 +1,11 @@
 """What a pipeline makes of values, without asking it again."""
 
 import numpy as np
-from scipy.spatial.distance import cdist
+
+from sklearn_ct._pipeline.dependence import SAME
 
 # Numbers are on a line if none is farther from it than this share of their range.
 STRAIGHT = 1e-12
-# Codes that differ by no more are equal.
-SAME = 1e-9
 
 
 def memo_of(codec, rows, codes, values, passed):
@@ -29,7 +28,12 @@ def memo_of(codec, rows, codes, values, passed):
     if (codec.dependence.depends.sum(axis=0) > 1).any():
         return None
     memo = Memo(codec, values, codec.inner.read(passed))
-    exact = np.allclose(memo.embed(rows), codes, rtol=0, atol=1e-9)
+    if codec.held.bearer is not None:
+        # The cells of another row, which may act on what others act on, too.
+        others = codec.held.number(rows, np.arange(len(rows)) % codec.held.n)
+        rows = np.vstack([rows, others])
+        codes = np.vstack([codes, codec.encode(codec.input(others))])
+    exact = np.allclose(memo.embed(rows), codes, rtol=0, atol=SAME)
     return memo if exact else None
 
 
@@ -61,49 +65,70 @@ class Memo:
         # For each variable the values in rising order, and the codes that they have.
         self.seen = [(np.empty(0), np.empty((0, len(own)))) for own in self.slots]
         self.lines = Lines(codec, values, inner)
-        bent = codec.numbers_ & codec.dependence.depends.any(axis=1)
+        free = [not codec.is_dropped(j) for j in range(len(self.slots))]
+        bent = codec.dependence.depends.any(axis=1) & free
         bent[self.lines.x] = False
-        self.inverts = not bent.any()
-        # Scaling by quantiles jumps at values that many rows have: not computed.
+        self.inverts = not (bent & codec.numbers_).any()
+        # Variables whose values are looked up: there are others on some line.
+        self.looked_up = bent
+        self.labels = np.flatnonzero(bent & ~codec.numbers_)
         real = np.vstack([real.values for real in codec.references.values()])
-        self._learn(real, np.ones(real.shape, dtype=bool))
+        self._learn(real, np.ones(real.shape, dtype=bool) & bent)
 
     def embed(self, values):
         """Codes of values, shape (n, d)."""
-        inner = np.repeat(self.inner, len(values), axis=0)
-        on_line = np.zeros(values.shape, dtype=bool)
-        inner[:, self.lines.y], on_line[:, self.lines.x] = self.lines.images(values)
+        inner = self._bases(values)
+        outside = np.zeros(values.shape, dtype=bool)
+        inner[:, self.lines.y], inside = self.lines.images(values)
+        outside[:, self.lines.x] = ~inside
+        if outside.any():
+            self.looked_up |= outside.any(axis=0)
         codes = self.codec.inner.embed(inner)
-        place, found = self._find(values)
-        unknown = ~found & ~on_line
+        unknown, places = self._find(values, outside)
         if unknown.any():
             self._learn(values, unknown)
-            place, found = self._find(values)
-        for j, (_, seen_codes) in enumerate(self.seen):
-            rows = np.flatnonzero(found[:, j])
-            codes[np.ix_(rows, self.slots[j])] = seen_codes[place[rows, j]]
+            _, places = self._find(values, outside)
+        for j, (place, found) in places.items():
+            rows = np.flatnonzero(found)
+            codes[np.ix_(rows, self.slots[j])] = self.seen[j][1][place[rows]]
         return codes
 
-    def _find(self, values):
-        """Places of values among those seen, and whether they are there."""
-        place, found = np.empty(values.shape, int), np.empty(values.shape, bool)
-        for j, (seen, _) in enumerate(self.seen):
-            place[:, j] = np.searchsorted(seen, values[:, j]).clip(max=len(seen) - 1)
-            found[:, j] = seen[place[:, j]] == values[:, j]
-        return place, found
+    def _bases(self, values):
+        """Give what the classifier reads where all that is not held is as in a row."""
+        held = self.codec.held
+        if held.inner is None:
+            return np.repeat(self.inner, len(values), axis=0)
+        return held.inner[held.rows_of(values)]
+
+    def _find(self, values, outside):
+        """Which values are unknown, and the places of the others among those seen."""
+        unknown, places = np.zeros(values.shape, dtype=bool), {}
+        on_line = np.zeros(values.shape[1], dtype=bool)
+        on_line[self.lines.x] = True
+        for j in np.flatnonzero(self.looked_up):
+            seen = self.seen[j][0]
+            place = np.searchsorted(seen, values[:, j]).clip(max=max(len(seen) - 1, 0))
+            found = seen[place] == values[:, j] if len(seen) else unknown[:, j]
+            places[j] = place, found
+            unknown[:, j] = ~found & (outside[:, j] if on_line[j] else True)
+        return unknown, places
 
     def _learn(self, values, unknown):
         """Ask the pipeline about values that are unknown, all at once."""
         new = [np.unique(values[rows, j]) for j, rows in enumerate(unknown.T)]
+        if not any(map(len, new)):
+            return
         rows = np.repeat(self.codec.dependence.template, max(map(len, new)), axis=0)
         for j, column in enumerate(new):
             rows[: len(column), j] = column
         fresh = self.codec.encode(self.codec.input(rows))
         for j, column in enumerate(new):
-            self._remember(j, column, fresh[: len(column), self.slots[j]])
+            if len(column):
+                self._remember(j, column, fresh[: len(column), self.slots[j]])
 
     def _remember(self, j, column, codes):
         """Add values of a variable and their codes."""
+        self.looked_up[j] = True
         seen = np.append(self.seen[j][0], column)
         order = np.argsort(seen)
         self.seen[j] = seen[order], np.vstack([self.seen[j][1], codes])[order]
@@ -158,11 +183,8 @@ class Memo:
         """Values nearest to codes, shape (n, n_variables)."""
         values = np.zeros((len(codes), len(self.slots)))
         values[:, self.lines.x] = self.lines.origins(self.codec.inner.values(codes))
-        for j, own in enumerate(self.slots):
-            if len(own) and not self.codec.numbers_[j]:
-                choices = self.codec.dependence.ladders[j][:, own]
-                distance = cdist(codes[:, own], choices, "cityblock")
-                values[:, j] = distance.argmin(axis=1)
+        for j in self.labels:
+            values[:, j] = self.codec.nearest(j, codes)
         return values
 
 

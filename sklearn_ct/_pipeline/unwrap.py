@@ -32,7 +32,7 @@ def split_parts(estimator):
     steps = [
         (name, step)
         for name, step in estimator.steps[:-1]
-        if step is not None and not isinstance(step, str)
+        if hasattr(step, "transform")  # a sampler does nothing to rows asked about
     ]
     more, last, cutoff = split_parts(estimator.steps[-1][1])
     return steps + more, last, cutoff

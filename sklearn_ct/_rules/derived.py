@@ -105,6 +105,9 @@ class Link:
             raise ValueError(
                 f"The 'project' parameter must return cells as in X. {error}"
             ) from error
+        # Of cells that the codec holds as they are it reads no value.
+        held = [self.codec.is_dropped(j) for j in range(values.shape[1])]
+        linked = np.where(held, values, linked)
         emptied = (self.codec.missing(after, linked) & (linked != values)).any(axis=0)
         if emptied.any():
             name = self.codec.variables_[int(np.argmax(emptied))].name

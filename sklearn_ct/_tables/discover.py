@@ -277,10 +277,13 @@ def decimals_of(numbers, dtype):
     errors = np.minimum(errors, STEP * np.ptp(numbers) if len(numbers) else 0.0)
     for decimals in range(MAX_DECIMALS + 1):
         rounded = np.round(numbers, decimals)
-        other = numbers[np.abs(numbers - rounded) > errors]
-        # An imputed mean, one value in many rows, does not make a whole number real.
+        near = np.abs(numbers - rounded) <= errors
+        other = numbers[~near]
+        # An imputed mean, one value in many rows, does not make a whole number real;
+        # a flag that was scaled, whose other value is zero, is none.
         imputed = 1 < len(other) < len(numbers) / 2 and np.ptp(other) <= noise
-        if not len(other) or (imputed and len(numbers) >= MANY):
+        imputed = imputed and len(numbers) >= MANY and np.ptp(numbers[near]) > noise
+        if not len(other) or imputed:
             return decimals
     return None
 

@@ -1073,7 +1073,7 @@ def test_no_rows_and_one_row(loans):
     asked = rejected(pipeline, X, 30)
     together = explain(pipeline, asked).to_frame()
     for i in (0, 7, 29):
-        alone = explain(pipeline, asked[i : i + 1]).to_frame()
+        alone = explain(pipeline, asked[i : i + 1]).to_frame().assign(query=i)
         pd.testing.assert_frame_equal(alone, together[i : i + 1])
 
 

@@ -45,6 +45,11 @@ def rows():
     return X, np.where(score > 0.8, "ok", "no")
 
 
+def assert_same_answers(one, other):
+    pd.testing.assert_frame_equal(one.counterfactuals, other.counterfactuals)
+    np.testing.assert_array_equal(one.status, other.status)
+
+
 def asked_of(pipeline, X):
     return X[pipeline.predict(X) == "no"]
 
@@ -314,7 +319,7 @@ def test_columns_without_a_way_back_are_held(rows, kind):
     )
     assert result.valid.sum() >= 0.98 * reached.sum() > 0
     alone = explain(pipeline, asked[3:4], "ok", mutability={"age": "none"})
-    pd.testing.assert_frame_equal(alone.to_frame(), result[3:4].to_frame())
+    assert_same_answers(alone, result[3:4])
 
 
 def test_columns_that_may_change_and_have_no_way_back_are_refused(rows):

@@ -220,8 +220,8 @@ class TabularEncoder(BaseEstimator):
             numbers = [j for j, v in enumerate(self.variables_) if v.is_number]
             where = [self.variables_[j].columns[0] for j in numbers]
             values[:, numbers] = X[:, where]
-            for j in np.flatnonzero(~np.isfinite(values[:, numbers]).all(axis=0)):
-                values[:, numbers[j]] = self._numbers(values[:, numbers[j]], numbers[j])
+            for j in numbers if not np.isfinite(X).all() else ():
+                values[:, j] = self._numbers(values[:, j], j)
         for j, variable in enumerate(self.variables_):
             if variable.is_block:
                 block = take_block(X, variable.columns)
@@ -283,12 +283,13 @@ class TabularEncoder(BaseEstimator):
 
     def missing(self, X, values):
         """Which variables of a table with these values are missing."""
-        return values == np.where(self.numbers_, MISSING, ABSENT)
+        return values == self._missing
 
     def ordinary(self, values):
         """Values with the median, or the first category, in place of special ones."""
-        special = self.special(values)
-        return np.where(special, self.middle_, values) if special.any() else values
+        if not self._states and values.min(initial=0.0) > MISSING:
+            return values
+        return np.where(self.special(values), self.middle_, values)
 
     def embed(self, values):
         """Codes of values, float64 of shape (n, n_codes)."""
@@ -412,6 +413,7 @@ class TabularEncoder(BaseEstimator):
         sizes = np.array([v.slots.stop - v.slots.start for v in variables])
         self._starts = np.cumsum(sizes) - sizes
         self.numbers_ = np.array([v.is_number for v in variables], dtype=bool)
+        self._missing = np.where(self.numbers_, MISSING, ABSENT)
         self._states = [(j, s) for j, v in enumerate(variables) for s in v.states]
         of_state = np.array([j for j, _ in self._states], dtype=int)
         self._owner = np.r_[np.repeat(np.arange(len(sizes)), sizes), of_state]

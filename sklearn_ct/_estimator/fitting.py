@@ -4,6 +4,7 @@ Each function takes the estimator, whose parameters are checked already; `train`
 sets what is fitted.
 """
 
+import warnings
 from contextlib import ExitStack
 from copy import deepcopy
 from dataclasses import dataclass
@@ -150,12 +151,31 @@ def make_encoder(estimator, rows):
     """Fit the encoder, or take that of the model that training starts from."""
     if isinstance(estimator.module, Pretrained) and estimator.module.encoder:
         return estimator.module.encoder_for(rows.X)
-    return TabularEncoder(
+    encoder = TabularEncoder(
         categorical_features=estimator.categorical_features,
         numeric_scaling=estimator.numeric_scaling,
         special_values=estimator.special_values,
         handle_unknown=estimator.handle_unknown,
     ).fit(rows.X, sample_weight=rows.weight)
+    if estimator.special_values:
+        warn_of_absent_codes(encoder, rows.X)
+    return encoder
+
+
+def warn_of_absent_codes(encoder, X):
+    """Warn of columns with special values that none of the rows has."""
+    values = encoder.read(X)
+    for j, variable in enumerate(encoder.variables_):
+        codes = [code for code in variable.states if code != variable.missing]
+        if codes and not np.isin(values[:, j], codes).any():
+            listed = ", ".join(f"{code:g}" for code in codes)
+            warnings.warn(
+                f"No row of fit has one of the special_values [{listed}] of column "
+                f"{variable.name!r}. Steps in front of the classifier, such as a "
+                "scaler, must leave them as they are.",
+                UserWarning,
+                stacklevel=2,
+            )
 
 
 def split(estimator, codes, rows, seed, mode):

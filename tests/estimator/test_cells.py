@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
 
 from sklearn_ct import CounterfactualTrainedClassifier
@@ -210,6 +212,17 @@ def test_nobody_enters_a_code_within_the_range():
     answers = clf.explain(low, mutability={"other": "none"}, tau=0.5)
     assert answers.valid.mean() > 0.9
     assert not answers.counterfactuals["points"].isin([5, 6]).any()
+
+
+def test_codes_that_no_row_has_are_warned_of(loans):
+    """As behind a scaler, which makes another number of them."""
+    X, y = loans
+    X = pd.DataFrame({"savings": X["savings"].replace({X["savings"].iloc[0]: -1})})
+    clf = _classifier(special_values={"savings": [-1, 999]}, n_counterfactuals=0)
+    clf.fit(X, y)
+    scaled = StandardScaler().set_output(transform="pandas")
+    with pytest.warns(UserWarning, match=r"\[-1, 999\] of column 'savings'.*a scaler"):
+        make_pipeline(scaled, clf).fit(X, y)
 
 
 # -- categories that fit has not seen -----------------------------------------------

@@ -96,6 +96,12 @@ def _bound(codec, rules, inner, j, k, ends):
     rules.lower[0, j] = variable.round_bound(np.array(low), 1.0)
     rules.upper[0, j] = variable.round_bound(np.array(high), -1.0)
     rules.given[0, j] = inner.given[0, k]
+    if k in inner.choices:
+        rows = codec.inner.values(codec.embed(codec.dependence.template))
+        rows = np.repeat(rows, inner.choices[k].shape[1], axis=0)
+        rows[:, k] = inner.choices[k][0]
+        cells = codec.invert(codec.inner.table(rows)).iloc[:, variable.columns[0]]
+        rules.choices[j] = np.unique(variable.round(cells.to_numpy(float)))[None]
 
 
 def _ends(codec, inner):

@@ -5,6 +5,8 @@ import json
 import numpy as np
 import pandas as pd
 
+from sklearn_ct._result.status import Status
+
 SCHEMA = 2  # of the text; raised when its meaning changes
 KNOWN = (1, SCHEMA)  # the first did not number the alternatives
 NUMBERS = {int, float, type(None)}
@@ -59,11 +61,16 @@ def dump(before, after, array, features, changed, outcome, glossary=None):
     head = {
         "schema": SCHEMA,
         "container": "array" if array else "frame",
-        "index_name": _plain(before.index.name),
+        "index_name": _plain(tuple(before.index.names))
+        if before.index.nlevels > 1
+        else _plain(before.index.name),
+        "index_dtype": [str(t) for t in before.index.dtypes]
+        if before.index.nlevels > 1
+        else str(before.index.dtype),
         "columns": [_schema(before.iloc[:, j]) for j in range(before.shape[1])],
         "features": [
             {
-                "name": list(name) if isinstance(name, tuple) else _plain(name),
+                "name": _plain(name),
                 "columns": c,
             }
             for name, c in ((name, list(map(int, c))) for name, c in features)
@@ -78,24 +85,57 @@ def dump(before, after, array, features, changed, outcome, glossary=None):
 
 def load(text):
     """Parts of `Counterfactuals` from what `dump` wrote, as a dict of its fields."""
-    head = json.loads(text)
+    try:
+        head = json.loads(text)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(
+            f"The text must be what to_json wrote. It is no JSON: {error}"
+        ) from error
     schema = head.get("schema") if isinstance(head, dict) else None
+    schema = schema if isinstance(schema, int) else None
     if schema not in KNOWN:
         raise ValueError(
             f"The text must be what to_json wrote, with schema {SCHEMA}. Got schema "
             f"{schema!r} instead."
         )
+    try:
+        fields = _fields(head)
+        _check(head, fields)
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise ValueError(
+            "The text must be what to_json wrote, and parts of it are something else: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    return fields
+
+
+def _check(head, fields):
+    """Raise where a status, a feature or a change is none that there can be."""
+    known = {str(status) for status in Status}
+    if strange := sorted(set(map(str, fields["status"])) - known):
+        raise ValueError(f"{strange[0]!r} is no status")
+    columns = sorted(j for _, own in fields["_features"] for j in own)
+    if columns != list(range(len(head["columns"]))):
+        raise ValueError(f"the features have the columns {columns}")
+    names = {str(name) for name, _ in fields["_features"]}
+    for row in head["rows"]:
+        if strange := sorted(set(row["changed"]) - names):
+            raise ValueError(f"{strange[0]!r} changed, which is no feature")
+
+
+def _fields(head):
+    """Fields of `Counterfactuals` from the parts of a text."""
     rows = head["rows"]
-    index = pd.Index([row["index"] for row in rows], name=head["index_name"])
+    index = _index([row["index"] for row in rows], head)
     fields = {}
     for name in ("factual", "counterfactual"):
         table = pd.DataFrame(
             {
-                j: _typed([row[name][str(column["name"])] for row in rows], column)
+                j: _typed([row[name][_key(column["name"])] for row in rows], column)
                 for j, column in enumerate(head["columns"])
             }
         )
-        table.columns = [column["name"] for column in head["columns"]]
+        table.columns = [_name(column["name"]) for column in head["columns"]]
         table.index = index
         array = head["container"] == "array"
         fields[f"{name}s"] = table.to_numpy() if array else table
@@ -108,7 +148,7 @@ def load(text):
         fields |= {name: np.empty(0, dtype=object) for name in texts}
     fields["_features"] = [
         (
-            tuple(f["name"]) if isinstance(f["name"], list) else f["name"],
+            _name(f["name"]),
             tuple(f["columns"]),
         )
         for f in head["features"]
@@ -154,22 +194,66 @@ def _schema(column):
         has_nan = any(isinstance(cell, float) for cell in empty)
         missing = {"missing": "NaN"} if has_nan else {}
         return {"name": name, "dtype": str(column.dtype), **missing}
-    categories = [_plain(label) for label in column.dtype.categories]
+    labels = column.dtype.categories
     ordered = bool(column.dtype.ordered)
     return {
         "name": name,
         "dtype": "category",
-        "categories": categories,
+        "categories": [_plain(label) for label in labels],
+        "categories_dtype": str(labels.dtype),
         "ordered": ordered,
     }
 
 
 def _typed(cells, column):
     if column["dtype"] == "category":
-        return pd.Categorical(cells, column["categories"], ordered=column["ordered"])
+        known = {json.dumps(label): k for k, label in enumerate(column["categories"])}
+        codes = [known[json.dumps(cell)] if cell is not None else -1 for cell in cells]
+        labels = pd.Index(column["categories"])
+        if "categories_dtype" in column:
+            labels = _cells(column["categories"], column["categories_dtype"])
+        dtype = pd.CategoricalDtype(labels, ordered=column["ordered"])
+        return pd.Categorical.from_codes(codes, dtype=dtype)
     if column.get("missing") == "NaN":
         cells = [np.nan if cell is None else cell for cell in cells]
-    return pd.Series(cells, dtype=object).astype(column["dtype"])
+    return _cells(cells, column["dtype"])
+
+
+def _cells(cells, dtype):
+    """Series of what JSON has of cells."""
+    dtype = pd.api.types.pandas_dtype(dtype)
+    if not isinstance(dtype, pd.IntervalDtype):
+        return pd.Series(cells, dtype=object).astype(dtype)
+    left, right = (
+        pd.Series([cell and cell[end] for cell in cells]).astype(dtype.subtype)
+        for end in ("left", "right")
+    )
+    return pd.Series(pd.arrays.IntervalArray.from_arrays(left, right, dtype.closed))
+
+
+def _index(labels, head):
+    """Index of rows, of several levels where labels are lists."""
+    dtypes, names = head.get("index_dtype"), head["index_name"]
+    if not isinstance(dtypes, list):
+        labels = labels if dtypes is None else _cells(labels, dtypes)
+        return pd.Index(labels, name=_name(names))
+    levels = [
+        _cells(level, t)
+        for level, t in zip(_turned(labels, dtypes), dtypes, strict=True)
+    ]
+    return pd.MultiIndex.from_arrays(levels, names=names)
+
+
+def _turned(labels, dtypes):
+    return [[label[k] for label in labels] for k in range(len(dtypes))]
+
+
+def _name(name):
+    return tuple(map(_name, name)) if isinstance(name, list) else name
+
+
+def _key(name):
+    return str(_name(name))
 
 
 def _array(values):
@@ -187,4 +271,8 @@ def _plain(value):
         return value if np.isfinite(value) else None
     if isinstance(value, str | int | None):
         return value
+    if isinstance(value, tuple):
+        return [_plain(part) for part in value]
+    if isinstance(value, pd.Interval):
+        return {"left": _plain(value.left), "right": _plain(value.right)}
     return None if pd.isna(value) else str(value)

@@ -1,8 +1,10 @@
 """Scorers of recourse for ``cross_validate`` and ``GridSearchCV``."""
 
-from numbers import Integral
+import re
+from numbers import Integral, Real
 
 import numpy as np
+from joblib import hash as hash_of
 from sklearn.utils import check_random_state
 
 from sklearn_ct._pipeline.explain import explain
@@ -38,6 +40,27 @@ METRICS = {
 }
 
 
+class Explained:
+    """The last explanation, kept for the next scorer that asks for the same."""
+
+    def __init__(self):
+        self._last = None, None
+
+    def __call__(self, estimator, rows, target, tau):
+        """Answers to rows, of an estimator as it is now."""
+        # What it predicts tells whether it was fitted again since.
+        now = np.asarray(estimator.predict_proba(rows))
+        key = hash_of((type(estimator).__name__, now, rows, target, tau))
+        known, answers = self._last
+        if key != known:
+            answers = explain(estimator, rows, target, tau=tau)
+            self._last = key, answers
+        return answers
+
+
+EXPLAINED = Explained()
+
+
 class RecourseScorer:
     """A scorer ``(estimator, X, y) -> float``, greater is better.
 
@@ -62,7 +85,7 @@ class RecourseScorer:
         rows = self._sample(estimator, X)
         if not len(rows):
             return np.nan
-        result = explain(estimator, take_rows(X, rows), self.target, tau=self.tau)
+        result = EXPLAINED(estimator, take_rows(X, rows), self.target, self.tau)
         if callable(self.metric):
             return self._mean(np.asarray(self.metric(result), float), result, worst=min)
         if self.metric == "validity":
@@ -214,36 +237,59 @@ def robust_accuracy_scorer(estimator, X, y):
 class MostPlausibleWithin:
     """A ``refit=`` callable; made by `most_plausible_within`."""
 
-    def __init__(self, tolerance):
+    def __init__(self, tolerance, metric, one_standard_error):
         self.tolerance = tolerance
+        self.metric = metric
+        self.one_standard_error = one_standard_error
 
     def __call__(self, cv_results):
         """Index of the chosen candidate."""
         try:
-            accuracy, plausible = (
+            value, plausible = (
                 np.asarray(cv_results[f"mean_test_{name}"], dtype=float)
-                for name in ("accuracy", "neg_implausibility")
+                for name in (self.metric, "neg_implausibility")
             )
         except KeyError as error:
             raise ValueError(
-                "refit=most_plausible_within() needs the scores 'accuracy' and "
+                f"refit=most_plausible_within() needs the scores {self.metric!r} and "
                 "'neg_implausibility': give scoring=recourse_scoring(), or a dict with "
                 f"both names. Got no {error}."
             ) from error
-        good = accuracy >= np.nanmax(accuracy) - self.tolerance
+        tolerance = self.tolerance
+        if self.one_standard_error:
+            tolerance = max(tolerance, self._error(cv_results, np.nanargmax(value)))
+        good = value >= np.nanmax(value) - tolerance
         ranked = np.where(good & ~np.isnan(plausible), plausible, -np.inf)
         if np.isinf(ranked).all():
-            return int(np.nanargmax(accuracy))
+            return int(np.nanargmax(value))
         return int(ranked.argmax())
 
+    def _error(self, cv_results, best):
+        """Estimate the standard error of the best candidate's mean over the splits."""
+        name = re.compile(rf"split\d+_test_{re.escape(self.metric)}")
+        splits = [cv_results[key][best] for key in cv_results if name.fullmatch(key)]
+        if len(splits) < 2:
+            raise ValueError(
+                "one_standard_error=True of most_plausible_within needs the scores of "
+                f"two splits at least, 'split0_test_{self.metric}' and so on. Got "
+                f"{len(splits)}."
+            )
+        return float(np.std(splits, ddof=1) / np.sqrt(len(splits)))
 
-def most_plausible_within(tolerance=0.01):
-    """Choose the most plausible candidate that is nearly as accurate as the best.
+
+def most_plausible_within(tolerance=0.01, metric="accuracy", one_standard_error=False):
+    """Choose the most plausible candidate that is nearly as good as the best.
 
     Parameters
     ----------
     tolerance : float, default=0.01
-        Mean test accuracy that may be given up.
+        Mean test score that may be given up, in the units of the metric.
+    metric : str, default="accuracy"
+        Name of the score, greater is better: ``"roc_auc"``, ``"neg_log_loss"``, or
+        another one of the search's ``scoring``.
+    one_standard_error : bool, default=False
+        Whether to give up the standard error of the best candidate's mean over the
+        splits, where that is more: candidates that differ by less cannot be told apart.
 
     Returns
     -------
@@ -254,13 +300,14 @@ def most_plausible_within(tolerance=0.01):
     Raises
     ------
     ValueError
-        In the search, if its scores have other names.
+        On a negative tolerance; in the search, if its scores have other names.
 
     Notes
     -----
     As with any callable ``refit``, the search has no ``best_score_``, and its ``score``
     cannot choose among the scorers: see ``cv_results_`` and ``best_index_``, and score
-    ``best_estimator_``.
+    ``best_estimator_``. The folds of a search share training rows, so that their
+    standard error is too small rather than too great.
 
     Examples
     --------
@@ -272,7 +319,17 @@ def most_plausible_within(tolerance=0.01):
     ... )
     1
     """
-    return MostPlausibleWithin(tolerance)
+    if not isinstance(tolerance, Real) or not tolerance >= 0:
+        raise ValueError(
+            "The 'tolerance' parameter of most_plausible_within must be a number, zero "
+            f"or greater. Got {tolerance!r} instead."
+        )
+    if not isinstance(metric, str):
+        raise ValueError(
+            "The 'metric' parameter of most_plausible_within must be the name of a "
+            f"score of the search, such as 'roc_auc'. Got {metric!r} instead."
+        )
+    return MostPlausibleWithin(tolerance, metric, one_standard_error)
 
 
 def burden_ratio_scorer(
@@ -432,7 +489,7 @@ def survival_scorer(
 
 
 def recourse_scoring(extra=None):
-    """All scorers and the accuracy, for the ``scoring=`` of scikit-learn's tools.
+    """All scorers, for the ``scoring=`` of scikit-learn's tools.
 
     Parameters
     ----------
@@ -443,8 +500,10 @@ def recourse_scoring(extra=None):
     Returns
     -------
     dict of str to scorer
-        Keys ``accuracy``, ``neg_implausibility``, ``neg_mmd``, ``neg_cost``,
-        ``validity``, ``robust_accuracy``, and those of ``extra``.
+        Keys ``accuracy``, ``roc_auc`` (of more than two classes the mean of each one
+        against the rest), ``neg_log_loss``, ``neg_implausibility``, ``neg_mmd``,
+        ``neg_cost``, ``validity``, ``robust_accuracy``, and those of ``extra``. One
+        explanation of the rows serves the scorers of this package's own.
 
     Examples
     --------
@@ -453,6 +512,8 @@ def recourse_scoring(extra=None):
     """
     return {
         "accuracy": "accuracy",
+        "roc_auc": "roc_auc_ovr",
+        "neg_log_loss": "neg_log_loss",
         "neg_implausibility": neg_implausibility_scorer,
         "neg_mmd": neg_mmd_scorer,
         "neg_cost": neg_cost_scorer,

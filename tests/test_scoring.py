@@ -3,6 +3,7 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.sparse import coo_array, csr_array
 from sklearn.base import clone
@@ -12,7 +13,7 @@ from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from sklearn_ct import CounterfactualTrainedClassifier, explain
+from sklearn_ct import CounterfactualTrainedClassifier, explain, scoring
 from sklearn_ct.datasets import make_loan_applications
 from sklearn_ct.metrics import (
     counterfactual_cost,
@@ -100,7 +101,10 @@ def half(loans):
 
 
 def test_scoring_has_all_scorers():
-    assert recourse_scoring() == {"accuracy": "accuracy", **SCORERS}
+    usual = ("accuracy", "roc_auc", "neg_log_loss")
+    named = {k: v for k, v in recourse_scoring().items() if k not in usual}
+    assert named == SCORERS
+    assert set(usual) <= set(recourse_scoring())
     assert recourse_scoring() is not recourse_scoring()
 
 
@@ -376,3 +380,78 @@ def test_most_plausible_within(tolerance, accuracy, plausible, chosen):
 def test_most_plausible_within_names_the_scores_it_needs():
     with pytest.raises(ValueError, match="recourse_scoring.*'mean_test_accuracy'"):
         most_plausible_within()({"mean_test_score": [0.9]})
+
+
+def test_most_plausible_within_of_another_metric():
+    results = {
+        "mean_test_accuracy": np.array([0.9, 0.8, 0.8]),
+        "mean_test_roc_auc": np.array([0.6, 0.95, 0.94]),
+        "mean_test_neg_implausibility": np.array([-1, -4, -3]),
+    }
+    assert most_plausible_within(0.01)(results) == 0
+    assert most_plausible_within(0.02, metric="roc_auc")(results) == 2
+    assert most_plausible_within(0.001, metric="roc_auc")(results) == 1
+    with pytest.raises(ValueError, match="'neg_log_loss' and 'neg_implausibility'"):
+        most_plausible_within(0.01, "neg_log_loss")(results)
+    with pytest.raises(ValueError, match="'tolerance' parameter .* Got -1"):
+        most_plausible_within(-1)
+    with pytest.raises(ValueError, match="'metric' parameter .* Got None"):
+        most_plausible_within(metric=None)
+
+
+def test_one_standard_error():
+    splits = np.array([[0.90, 0.86, 0.80], [0.80, 0.82, 0.70], [0.85, 0.84, 0.70]])
+    results = {
+        "mean_test_accuracy": splits.mean(axis=0),
+        "mean_test_neg_implausibility": np.array([-5, -4, -1]),
+    }
+    for k, split in enumerate(splits):
+        results[f"split{k}_test_accuracy"] = split
+        results[f"split{k}_test_accuracy_balanced"] = split * 0
+    # The standard error of the best is 0.05 / sqrt(3) = 0.029, and 0.01 is too little.
+    assert results["mean_test_accuracy"][0] - results["mean_test_accuracy"][1] > 0.009
+    assert most_plausible_within(0.005)(results) == 0
+    wide = most_plausible_within(0.005, one_standard_error=True)
+    assert wide(results) == 1
+    assert pickle.loads(pickle.dumps(wide))(results) == 1
+    # The tolerance is never made less.
+    assert most_plausible_within(0.2, one_standard_error=True)(results) == 2
+    few = {k: v for k, v in results.items() if k != "split0_test_accuracy"}
+    del few["split1_test_accuracy"]
+    with pytest.raises(ValueError, match="two splits at least, .* Got 1"):
+        wide(few)
+
+
+def test_one_explanation_serves_all_scorers(clf, loans, monkeypatch):
+    calls = []
+
+    def counted(*args, **options):
+        calls.append(1)
+        return explain(*args, **options)
+
+    monkeypatch.setattr(scoring, "explain", counted)
+    X, y = loans[0][:50], loans[1][:50]
+    ours = {k: s for k, s in SCORERS.items() if k != "robust_accuracy"}
+    first = {name: score(clf, X, y) for name, score in ours.items()}
+    assert len(calls) == 1
+    assert {name: score(clf, X, y) for name, score in ours.items()} == first
+    assert len(calls) == 1
+    neg_cost_scorer(clf, X[:40], y[:40])
+    assert len(calls) == 2
+    # Fitted again, it is another classifier, though the same object.
+    again = classifier().set_params(random_state=1).fit(*loans)
+    neg_cost_scorer(again, X, y)
+    again.set_params(random_state=2).fit(*loans)
+    neg_cost_scorer(again, X, y)
+    assert len(calls) == 4
+    make_recourse_scorer("cost", tau=0.9)(again, X, y)
+    assert len(calls) == 5
+
+
+def test_scores_of_three_classes():
+    X, _ = make_loan_applications(150, random_state=0)
+    y = pd.qcut(X.pop("income"), 3, labels=["a", "b", "c"]).astype(str)
+    options = {"scoring": recourse_scoring(), "cv": 2, "error_score": "raise"}
+    scores = cross_validate(classifier(), X, y, **options)
+    assert (scores["test_roc_auc"] > 0.5).all()
+    assert (scores["test_neg_log_loss"] < 0).all()

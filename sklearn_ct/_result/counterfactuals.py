@@ -423,8 +423,38 @@ class Counterfactuals:
         text = ", ".join(f"{count} {name}" for name, count in counts.items())
         return f"<Counterfactuals of {len(np.unique(self.query))} rows: {text or 0}>"
 
+    def to_html(self, columns="changed", limit=50):
+        """Table of the answers: what became of each row, and what changes.
+
+        Target, status, reason and probability stand first, then the columns: the old
+        cell struck out and the new one in bold where it changes. Answers to the same
+        row stand together. A notebook shows it.
+
+        Parameters
+        ----------
+        columns : {"changed", "all"}, default="changed"
+            Whether to leave out the columns that no answer shown changes.
+        limit : int or None, default=50
+            Rows shown at most. None: all.
+
+        Returns
+        -------
+        str
+
+        Raises
+        ------
+        ValueError
+            On another word for the columns.
+        """
+        if columns not in ("changed", "all"):
+            raise ValueError(
+                "The 'columns' parameter of to_html must be 'changed' or 'all'. "
+                f"Got {columns!r} instead."
+            )
+        return table_of(self, columns == "all", limit)
+
     def _repr_html_(self):
-        return table_of(self)
+        return self.to_html()
 
 
 def _written(part, format, outcome, template):

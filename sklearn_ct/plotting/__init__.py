@@ -11,9 +11,12 @@ from sklearn_ct.plotting._audit import (
     RecourseReachDisplay,
     SurvivalDisplay,
 )
+from sklearn_ct.plotting._people import AnswerDisplay, GroupsDisplay
 
 __all__ = [
+    "AnswerDisplay",
     "ChangesDisplay",
+    "GroupsDisplay",
     "ProxiesDisplay",
     "RecourseRatioDisplay",
     "RecourseReachDisplay",

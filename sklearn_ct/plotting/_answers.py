@@ -6,13 +6,14 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from sklearn_ct._pipeline.explain import explain
 from sklearn_ct._pipeline.unwrap import to_classifier
+from sklearn_ct._result.describe import short
 from sklearn_ct._result.status import Status
 from sklearn_ct.metrics import robust_accuracy_curve
 from sklearn_ct.plotting._figure import COLOURS, axes_of
 
 
 class ChangesDisplay:
-    """Which features answers change, how often, and in which direction.
+    """Which features answers change, how often, in which direction and by how much.
 
     Parameters
     ----------
@@ -22,6 +23,9 @@ class ChangesDisplay:
         most frequent first.
     n_answers : int
         Answers counted: the rows for which a way was found.
+    sizes : Series of float, default=None
+        For each feature the median size of its changes, in its own units; NaN for
+        categories.
 
     Attributes
     ----------
@@ -46,8 +50,9 @@ class ChangesDisplay:
     ['raised', 'lowered', 'switched']
     """
 
-    def __init__(self, shares, *, n_answers):
+    def __init__(self, shares, *, n_answers, sizes=None):
         self.shares = shares
+        self.sizes = sizes
         self.n_answers = n_answers
 
     @classmethod
@@ -89,12 +94,10 @@ class ChangesDisplay:
         ChangesDisplay
         """
         found = np.isin(counterfactuals.status, (Status.VALID, Status.FALLBACK))
-        counts = {
-            feature: _directions(part["from"], part["to"])
-            for feature, part in counterfactuals.changes().groupby(
-                "feature", sort=False
-            )
-        }
+        counts, sizes = {}, []
+        for feature, part in counterfactuals.changes().groupby("feature", sort=False):
+            counts[feature] = _directions(part["from"], part["to"])
+            sizes.append(_size(part["from"], part["to"]))
         shares = pd.DataFrame(
             list(counts.values()),
             index=pd.Index(list(counts), dtype=object, tupleize_cols=False),
@@ -103,10 +106,12 @@ class ChangesDisplay:
         )
         shares /= max(found.sum(), 1)
         order = shares.sum(axis=1).argsort(kind="stable").to_numpy()[::-1]
-        return cls(shares.iloc[order], n_answers=int(found.sum())).plot(ax=ax)
+        sizes = pd.Series(sizes, shares.index, dtype=float).iloc[order]
+        shares, n_answers = shares.iloc[order], int(found.sum())
+        return cls(shares, n_answers=n_answers, sizes=sizes).plot(ax=ax)
 
     def plot(self, ax=None, *, max_features=20, **kwargs):
-        """Draw a bar for each feature.
+        """Draw a bar for each feature, with the median size of its changes.
 
         Parameters
         ----------
@@ -131,11 +136,16 @@ class ChangesDisplay:
             style = {"color": COLOURS[direction], "label": direction} | kwargs
             self.bars_[direction] = self.ax_.barh(places, share, left=ends, **style)
             ends = ends + share
+        sizes = np.full(len(shown), np.nan) if self.sizes is None else self.sizes
+        for place, end, size in zip(places, ends, sizes, strict=False):
+            if not np.isnan(size):
+                words = f" by {short(float(size))}"
+                self.ax_.text(end, place, words, va="center", fontsize="small")
         self.ax_.set_yticks(places, [str(feature) for feature in shown.index])
         self.ax_.invert_yaxis()
         self.ax_.set_xlabel(f"share of the {self.n_answers:,} answers that change it")
         if self.bars_:
-            self.ax_.set_xlim(0, 1.05 * ends.max())
+            self.ax_.set_xlim(0, 1.15 * ends.max())
             self.ax_.legend(frameon=False)
         return self
 
@@ -265,3 +275,11 @@ def _directions(before, after):
         return 0, 0, len(before)
     raised, lowered = (columns[1] > columns[0]).sum(), (columns[1] < columns[0]).sum()
     return raised, lowered, len(before) - raised - lowered
+
+
+def _size(before, after):
+    """Median size of the changes of a number; NaN for categories."""
+    columns = [column.infer_objects() for column in (before, after)]
+    if not all(is_numeric_dtype(c) and not is_bool_dtype(c) for c in columns):
+        return np.nan
+    return float((columns[1] - columns[0]).abs().median())

@@ -8,13 +8,19 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from sklearn_ct import CounterfactualTrainedClassifier
 from sklearn_ct.datasets import make_loan_applications
 from sklearn_ct.metrics import robust_accuracy_curve
-from sklearn_ct.plotting import ChangesDisplay, RobustAccuracyDisplay
+from sklearn_ct.plotting import (
+    AnswerDisplay,
+    ChangesDisplay,
+    GroupsDisplay,
+    RobustAccuracyDisplay,
+)
 
 X, Y = make_loan_applications(300, random_state=0)
 RULES = {"age": "none", "late_payments": "none"}
@@ -60,6 +66,79 @@ def test_shares_are_those_of_the_answers(answers, ax):
     assert display.shares.sum(axis=1).is_monotonic_decreasing
 
 
+def test_sizes_are_those_of_the_changes(answers, ax):
+    display = ChangesDisplay.from_counterfactuals(answers, ax=ax)
+    assert display.sizes.index.equals(display.shares.index)
+    for column, size in display.sizes.items():
+        if pd.api.types.is_numeric_dtype(X[column]):
+            by = (answers.counterfactuals[column] - answers.factuals[column]).abs()
+            assert size == by[by > 0].median()
+        else:
+            assert np.isnan(size)
+    words = [text.get_text() for text in ax.texts]
+    assert len(words) == display.sizes.notna().sum()
+    assert all(word.startswith(" by ") for word in words)
+
+
+@pytest.mark.parametrize("measure", ["cost", "implausibility", "n_changes"])
+def test_groups(answers, ax, measure):
+    display = GroupsDisplay.from_counterfactuals(answers, "housing", measure, ax=ax)
+    moved = np.isin(answers.status, ("valid", "fallback"))
+    assert set(display.values) == set(X["housing"])
+    for label, values in display.values.items():
+        own = moved & (answers.factuals["housing"] == label).to_numpy()
+        np.testing.assert_array_equal(values, getattr(answers, measure)[own])
+    summary = answers.evaluate(by="housing")
+    assert display.answered == summary["answered"].to_dict()
+    labels = [label.get_text() for label in ax.get_xticklabels()]
+    assert len(labels) == len(summary)
+    assert all("have one" in label for label in labels)
+    medians = [line.get_ydata()[0] for line in display.boxes_["medians"]]
+    assert medians == [np.median(values) for values in display.values.values()]
+
+
+def test_groups_of_an_unknown_measure(answers):
+    with pytest.raises(ValueError, match="must be one of 'cost', .* Got 'price'"):
+        GroupsDisplay.from_counterfactuals(answers, "housing", "price")
+    with pytest.raises(ValueError, match="unknown column 'home'"):
+        GroupsDisplay.from_counterfactuals(answers, "home")
+
+
+def test_one_answer(answers, ax):
+    several = np.flatnonzero(answers.n_changes > 1)
+    names = set()
+    for i in several[:10]:
+        display = AnswerDisplay.from_counterfactuals(answers, int(i), ax=ax)
+        changes = answers[int(i)].changes().set_index("feature")
+        assert display.changes.index.tolist() == changes.index.tolist()
+        for feature, row in display.changes.iterrows():
+            names.add(feature)
+            if not pd.api.types.is_numeric_dtype(X[feature]):
+                assert np.isnan(row["start"])
+                assert row["before"] == changes.loc[feature, "from"]
+                continue
+            both = pd.concat(
+                [answers.factuals[feature], answers.counterfactuals[feature]]
+            )
+            expected = [
+                (changes.loc[feature, end] - both.min()) / (both.max() - both.min())
+                for end in ("from", "to")
+            ]
+            assert row[["start", "end"]].tolist() == pytest.approx(expected)
+    assert len(names) > 2
+    none = int(np.flatnonzero(answers.status == "already")[0])
+    assert "already" in AnswerDisplay.from_counterfactuals(answers, none, ax=ax).title
+    with pytest.raises(ValueError, match="a single row"):
+        AnswerDisplay.from_counterfactuals(answers, slice(0, 2), ax=ax)
+
+
+def test_robust_accuracy_of_another_model_says_what_it_needs(ax):
+    numbers = X[["income", "age"]]
+    model = LogisticRegression().fit(numbers, Y)
+    with pytest.raises(TypeError, match="Got LogisticRegression instead"):
+        RobustAccuracyDisplay.from_estimator(model, numbers, Y, ax=ax)
+
+
 def test_bars_show_the_shares(answers, ax):
     display = ChangesDisplay.from_counterfactuals(answers, ax=ax)
     assert display.ax_ is ax
@@ -70,7 +149,7 @@ def test_bars_show_the_shares(answers, ax):
     labels = [label.get_text() for label in ax.get_yticklabels()]
     assert labels == display.shares.index.to_list()
     ends = display.shares.sum(axis=1).max()
-    assert ax.get_xlim() == (0, pytest.approx(1.05 * ends))
+    assert ax.get_xlim() == (0, pytest.approx(1.15 * ends))
 
 
 def test_the_most_frequent_features(answers):

@@ -25,8 +25,9 @@ NAMES = {
         "most_plausible_within"
     ),
     "sklearn_ct.plotting": (
-        "ChangesDisplay ProxiesDisplay RecourseRatioDisplay RecourseReachDisplay "
-        "RobustAccuracyDisplay SurvivalDisplay"
+        "AnswerDisplay ChangesDisplay GroupsDisplay ProxiesDisplay "
+        "RecourseRatioDisplay RecourseReachDisplay RobustAccuracyDisplay "
+        "SurvivalDisplay"
     ),
     "sklearn_ct.audit": "audit_recourse proxy_report recourse_survival",
     "sklearn_ct.datasets": (

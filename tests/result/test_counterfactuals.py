@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -303,6 +304,7 @@ def test_changed_cells_of_the_table_have_all_digits():
     assert "<del>0.123456</del> <b>1.123456</b>" in html
     assert "<del>nan</del> <b>5.123456</b>" in html
     assert "<td>6.123</td>" in html
+    assert "<p>" not in html
 
 
 @pytest.mark.parametrize(
@@ -549,7 +551,7 @@ def test_to_json_of_every_type():
 
 def test_html():
     html = made()._repr_html_()
-    assert html.count("<tr>") == 5
+    assert html.count("<tr") == 5
     assert "<del>20,000</del> <b>1,234,567</b>" in html
     assert "<del>&lt;a&gt;</del> <b>x &amp; y</b>" in html
     assert "<del>d</del> <b>e</b>" in html
@@ -651,9 +653,36 @@ def test_json_of_arrays_and_blocks_comes_back():
 
 
 def test_html_of_many_rows(result):
-    html = result[np.arange(60) % 12]._repr_html_()
-    assert html.count("<tr>") == 51
-    assert html.endswith("<p>10 more rows</p>")
+    part = result[np.arange(60) % 12]
+    html = part._repr_html_()
+    assert html.count("<tr") == 51
+    assert "<p>10 more rows; " in html
+    assert part.to_html(limit=None).count("<tr") == 61
+    assert part.to_html(limit=5).count("<tr") == 6
+
+
+def test_html_shows_what_changed(result, asked):
+    shown = re.findall("<th>(.*?)</th>", result.to_html().split("</tr>")[0])
+    outcome = ["", "target", "status", "reason", "probability"]
+    assert shown[:5] == outcome
+    changed = result.changes()["feature"].unique()
+    assert set(shown[5:]) == set(changed) < set(asked.columns)
+    every = re.findall("<th>(.*?)</th>", result.to_html("all").split("</tr>")[0])
+    assert every == [*outcome, *asked.columns]
+    left = len(asked.columns) - len(changed)
+    assert f"{left} columns that no answer changes" in result.to_html()
+    assert "no answer changes" not in result.to_html(columns="all")
+    assert "nan" not in result.to_html()
+    with pytest.raises(ValueError, match="'changed' or 'all'. Got 'some'"):
+        result.to_html("some")
+
+
+def test_html_groups_alternatives():
+    html = two_each()[[3, 0, 2, 1]].to_html()
+    rows = html.split("<tr")[2:]
+    assert ["border-top" in row for row in rows] == [True, False, True, False]
+    labels = [re.search("<th>(.*?)</th>", row)[1] for row in rows]
+    assert labels == ["0", "", "2", ""]
 
 
 def test_implausibility_is_the_metric(result, clf, loans):
@@ -704,7 +733,7 @@ def test_no_rows(clf, result, asked):
         assert none.n_changes.shape == (0,)
         assert none.evaluate()["n"] == 0
         assert np.isnan(none.evaluate()["validity"])
-        assert none._repr_html_().count("<tr>") == 1
+        assert none._repr_html_().count("<tr") == 1
         assert none.counterfactuals.dtypes.equals(asked.dtypes)
 
 
@@ -746,4 +775,4 @@ def test_polars(clf, asked):
     assert list(result.to_frame().columns)[:2] == names
     assert len(json.loads(result.to_json())["rows"]) == 12
     assert result.n_changes.sum() == len(result.changes())
-    assert result._repr_html_().count("<tr>") == 13
+    assert result._repr_html_().count("<tr") == 13

@@ -9,6 +9,7 @@ from sklearn_ct._tables.containers import as_pandas
 
 SHOWN = 50  # rows
 OUTCOME = ("target", "status", "reason", "probability")
+TABLE = '<table style="border-collapse: collapse">'
 BORDER = ' style="border-top: 1px solid #888"'
 
 
@@ -62,7 +63,7 @@ def table_of(result, every_column=False, limit=SHOWN):
             f"{alike:,} columns that no answer changes: to_html(columns='all')"
         )
     foot = f"<p>{'; '.join(notes)}</p>" if notes else ""
-    return f"<table><tr>{head}</tr>{''.join(lines)}</table>{foot}"
+    return f"{TABLE}<tr>{head}</tr>{''.join(lines)}</table>{foot}"
 
 
 def _outcome(shown, i):

@@ -229,7 +229,7 @@ class AnswerDisplay:
         names = [_name(feature) for feature in self.changes.index]
         self.ax_.set_yticks(range(len(names)), names)
         self.ax_.set_ylim(max(len(names), 1) - 0.5, -0.5)
-        self.ax_.set_xlim(-0.05, 1.05)
+        self.ax_.set_xlim(-0.15, 1.15)  # room for words
         self.ax_.set_xticks([0, 1], ["least", "greatest"])
         self.ax_.set_title(self.title)
         return self

@@ -12,6 +12,7 @@ import numpy as np
 from sklearn_ct._recourse.edit_search import GREED_KEPT, place_in_group
 from sklearn_ct._recourse.edits import Effort, Levels
 
+TRIED = 4000  # edits of a row's states
 PAIRS = 50_000  # rows evaluated at a time, for bounded memory
 ANSWERED = 1e9
 REACH = Effort(levels=9, rarest=0.0, tried=0, width=6, depth=4, ends=True)
@@ -82,17 +83,21 @@ def pool_of(task, k, examples=None, enough=1):
     own = [task.bounds.lower[:, None], task.bounds.upper[:, None]]
     own = np.concatenate(own + ([] if examples is None else [examples]), axis=1)
     m = len(levels.value) + own.shape[1] * n_variables
-    step = max(1, PAIRS // (m * REACH.width))
+    width = REACH.width
+    if task.request.max_changes is not None:
+        # Few changes, and each must be the right one: pairs of any if there are few.
+        width = max(width, TRIED // m)
+    step = max(1, PAIRS // (m * width))
     pools = []
     for start in range(0, len(task.target), step):
         rows = np.arange(start, min(start + step, len(task.target)))
-        pool = _search(task.take(rows), levels, own[rows], enough)
+        pool = _search(task.take(rows), levels, own[rows], enough, width)
         pool.row = rows[pool.row]
         pools.append(pool)
     return Pool.stack(pools, n_variables)
 
 
-def _search(task, levels, own, enough):
+def _search(task, levels, own, enough, width):
     """Beam search of a block of rows."""
     n, n_variables = task.bounds.factual.shape
     variable = np.concatenate(
@@ -126,7 +131,7 @@ def _search(task, levels, own, enough):
         open_ = few & (cost < best[row] if enough == 1 else count[row] < enough)
         # What is an answer already is the last to be changed further.
         rank = np.where(new_lead > 0, ANSWERED, cost + GREED_KEPT * rank)
-        keep = _promising(row, moved, np.where(open_, rank, np.inf))
+        keep = _promising(row, moved, np.where(open_, rank, np.inf), width)
         if not len(keep):
             break
         owner, states, lead, paid = row[keep], edited[keep], new_lead[keep], cost[keep]
@@ -162,11 +167,13 @@ def _left_to_pay(row, gain, extra, lead):
     return np.maximum(-lead, 0.0) / np.maximum(rate[row], 1e-9)
 
 
-def _promising(row, variable, rank):
-    """Places of the best states of each row, no two by an edit of the same feature."""
+def _promising(row, variable, rank, width):
+    """Places of the best states of each row: first the best edit of each feature."""
     order = np.lexsort((rank, variable, row))
     order = order[np.isfinite(rank[order])]
-    both = np.column_stack([row[order], variable[order]])
-    order = order[np.unique(both, axis=0, return_index=True)[1]]
-    order = order[np.lexsort((rank[order], row[order]))]
-    return order[place_in_group(row[order]) < REACH.width]
+    _, feature = np.unique(
+        np.column_stack([row[order], variable[order]]), axis=0, return_inverse=True
+    )
+    turn = place_in_group(feature.ravel())
+    order = order[np.lexsort((rank[order], turn, row[order]))]
+    return order[place_in_group(row[order]) < width]

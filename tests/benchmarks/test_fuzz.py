@@ -57,7 +57,7 @@ def test_the_reading_of_rules(options, changes, broken):
     assert ok.tolist() == [not broken]
 
 
-@pytest.mark.parametrize("seed", [2, 3, 6, 7])
+@pytest.mark.parametrize("seed", [2, 3, 7, 33])
 def test_a_few_cases(seed):
     counts, _, told = run_case(seed)
     assert not counts["errors"], told

@@ -42,7 +42,15 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         ``"decrease"`` or ``"none"``: one word for all, or by column name (by position
         where there are no names). ``"*"`` is every column not named; without it these,
         and all for None, are ``"both"``. Ordered pandas categories have directions; a
-        one-hot block has the tuple of its columns as its key.
+        one-hot block has the tuple of its columns as its key. ``"follows"`` is
+        ``"none"``, but that ``project`` of `explain` may move it.
+    relations : "observed", list or None, default="observed"
+        What must hold between columns in every answer: what holds in all training rows
+        and would not by chance (orders of numbers; limits and labels in the rows of a
+        category, or at an end of a number); a list of own ones, dicts such as
+        ``{"column": "loan", "minus": "debt", "at_most": 0, "where": {"use": "debt"}}``,
+        also with ``at_least``, ``among`` and ``never``; or none. A row may keep what it
+        breaks itself, and not worsen it. More than 100 features have none observed.
     domain : {"observed", "three_sigma"}, dict or None, default="observed"
         Bounds of every counterfactual, in the user's units: the range of the training
         data; that widened to three standard deviations around the mean; a dict
@@ -133,6 +141,8 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         Their names, where they are strings.
     net_ : CounterfactualNet
         The trained skorch net.
+    relations_ : list of Relation
+        What must hold between columns; printed as it is read, accepted as `relations`.
     encoder_ : TabularEncoder
         From the user's columns to the model's input space, and back.
     n_iter_, loss_curve_ : int, list of float
@@ -189,6 +199,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         activation="relu",
         module=None,
         mutability=None,
+        relations="observed",
         domain="observed",
         categorical_features="auto",
         numeric_scaling="auto",
@@ -225,6 +236,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         self.activation = activation
         self.module = module
         self.mutability = mutability
+        self.relations = relations
         self.domain = domain
         self.categorical_features = categorical_features
         self.numeric_scaling = numeric_scaling
@@ -544,7 +556,8 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         project : callable, default=None
             ``table -> table`` in the columns and units of ``X``, applied to every
             candidate: features that follow from others (a ratio, an age that rises
-            with the years of employment). It must leave immutable columns alone, and
+            with the years of employment). It must leave immutable columns alone but
+            those that are ``"follows"``, which it is given as they are in ``X``, and
             what it has given as it is.
         margin : float, default=0.0
             Perturbation of the numbers, in the standardised units of the model (on
@@ -572,25 +585,9 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         ValueError
             On unknown columns, labels or categories and on contradictory constraints.
         """
+        given = {k: v for k, v in locals().items() if k not in ("self", "X")}
         check_is_fitted(self)
-        options = ExplainOptions(
-            target=target,
-            mutability=mutability,
-            domain=domain,
-            n_counterfactuals=n_counterfactuals,
-            max_changes=max_changes,
-            tau=tau,
-            generator=generator,
-            feature_costs=feature_costs,
-            glossary=glossary,
-            effort=effort,
-            project=project,
-            margin=margin,
-            noise=noise,
-            random_state=random_state,
-            n_jobs=n_jobs,
-            verbose=verbose,
-        )
+        options = ExplainOptions(**given)
         table = check_X(self, X, reset=False)
         result = explain_table(table, subject_of(self), options)
         if is_polars(X):

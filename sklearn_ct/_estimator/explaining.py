@@ -9,6 +9,7 @@ from sklearn_ct._core.frozen import FrozenNetwork
 from sklearn_ct._core.torch_state import one_thread
 from sklearn_ct._estimator.fitting import make_generator
 from sklearn_ct._recourse.subject import Subject
+from sklearn_ct._rules.relations import Relations
 
 # Answers aim at this much at least: those at a half hardly survive the next training.
 LASTING = 0.7
@@ -41,6 +42,11 @@ def subject_of(estimator, *, codec=None, predict_proba=None):
         codec=encoder if codec is None else codec,
         classes=estimator.classes_,
         rules=estimator.rules_ if codec is None else codec.rules,
+        relations=(
+            Relations.of(estimator.relations_, encoder)
+            if codec is None
+            else codec.relations
+        ),
         references=estimator.references_ if codec is None else codec.references,
         missing=estimator.missing,
         tau=max(estimator.tau, LASTING),

@@ -30,6 +30,8 @@ from sklearn_ct._estimator.validation import (
     check_y,
 )
 from sklearn_ct._recourse.references import References
+from sklearn_ct._rules.observed import observe
+from sklearn_ct._rules.relations import Relations, as_relation, named_here
 from sklearn_ct._rules.rules import Rules
 from sklearn_ct._tables.containers import take_rows
 from sklearn_ct._tables.encoder import TabularEncoder
@@ -41,6 +43,9 @@ from sklearn_ct.generators import GENERATORS
 # Real rows of each class kept in the fitted object: answers fall back on them, and
 # their implausibility is measured against them.
 N_REFERENCES = 1000
+# Rows kept of all classes as they came: relations behind a pipeline are learned from
+# them.
+N_ROWS = 5000
 
 
 @dataclass(frozen=True)
@@ -103,6 +108,8 @@ def train(estimator, X, y, sample_weight, mode):
         estimator.encoder_ = make_encoder(estimator, rows)
     encoder = estimator.encoder_
     estimator.rules_ = Rules.parse(encoder, estimator.mutability, estimator.domain)
+    values = encoder.read(rows.X)
+    estimator.relations_ = learn_relations(estimator, values, mode)
     codes = encoder.transform(rows.X)
     parts, validation = split(estimator, codes, rows, seed, mode)
     check_device(estimator.device)
@@ -134,8 +141,12 @@ def train(estimator, X, y, sample_weight, mode):
     )
     estimator.n_iter_ = len(net.history)
     estimator.loss_curve_ = estimator.history_["train_loss"].tolist()
-    before = estimator.references_ if mode == "further" else {}
-    estimator.references_ = kept_references(encoder, rows, seed, before)
+    further = mode == "further"
+    before = estimator.references_ if further else {}
+    estimator.references_ = kept_references(encoder, rows.labels, values, seed, before)
+    estimator.rows_ = kept_rows(
+        values, seed, estimator.rows_ if further else values[:0]
+    )
     return estimator
 
 
@@ -145,6 +156,20 @@ def may_draw(estimator, net):
     return bool(
         not plain or estimator.callbacks or logits_and_back(net.module_).has_modes
     )
+
+
+def learn_relations(estimator, values, mode):
+    """Relations that hold in the rows, or those given; a list of `Relation`."""
+    encoder, given = estimator.encoder_, estimator.relations
+    if given is None:
+        return []
+    if not isinstance(given, str):
+        words = map(as_relation, given)
+        return list(Relations.of(named_here(words, encoder), encoder).words)
+    if mode != "further":
+        return observe(values, encoder)
+    known = Relations.of(estimator.relations_, encoder)
+    return known.kept_by(values)
 
 
 def make_encoder(estimator, rows):
@@ -289,13 +314,18 @@ def make_generator(generator):
     return deepcopy(generator)
 
 
-def kept_references(encoder, rows, seed, before):
+def kept_rows(values, seed, before):
+    """Up to `N_ROWS` rows, whatever their class."""
+    order = np.random.default_rng(seed).permutation(len(values))
+    return np.vstack([before, values[order]])[:N_ROWS]
+
+
+def kept_references(encoder, labels, values, seed, before):
     """Up to `N_REFERENCES` real rows of each class, {class index: References}."""
-    values = encoder.read(rows.X)
     order = np.random.default_rng(seed).permutation(len(values))
     kept = dict(before)
-    for k in map(int, np.unique(rows.labels)):
-        of_class = values[order[rows.labels[order] == k][:N_REFERENCES]]
+    for k in map(int, np.unique(labels)):
+        of_class = values[order[labels[order] == k][:N_REFERENCES]]
         if k in before:
             kept[k] = before[k].extended(of_class, N_REFERENCES)
         else:

@@ -19,6 +19,7 @@ PARAMETERS: dict = {
     "activation": [StrOptions(set(ACTIVATIONS))],
     "module": [torch.nn.Module, NeuralNet, Pretrained, None],
     "mutability": [StrOptions(set(DIRECTIONS)), dict, "array-like", None],
+    "relations": [StrOptions({"observed"}), list, tuple, None],
     "domain": [StrOptions({"observed", "three_sigma"}), dict, None],
     "categorical_features": [StrOptions({"auto"}), "array-like", None],
     "numeric_scaling": [StrOptions({"auto", "standard", "asinh", "quantile"}), None],

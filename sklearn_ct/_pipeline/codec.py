@@ -15,6 +15,7 @@ from sklearn_ct._pipeline.invert import (
     transforming,
 )
 from sklearn_ct._pipeline.memo import memo_of
+from sklearn_ct._pipeline.relations import outer_relations
 from sklearn_ct._pipeline.rules import outer_rules
 from sklearn_ct._recourse.references import References
 from sklearn_ct._tables.containers import (
@@ -101,6 +102,7 @@ class PipelineCodec:
         }
         self._memo = memo_of(self, *seen)
         self.rules = outer_rules(self, classifier.rules_)
+        self.relations = outer_relations(self, classifier)
 
     def position(self, column):
         """Position of an input column."""

@@ -39,6 +39,7 @@ def outer_rules(codec, inner):
             up, down, fits = _translate(codec, inner, k, climb)
             rules.rise[0, j] &= up
             rules.fall[0, j] &= down
+            rules.follows[0, j] |= inner.follows[0, k]
             if not variable.is_number:
                 rules.allowed[0, variable.slots] &= fits
                 rules.given[0, j] |= inner.given[0, k]

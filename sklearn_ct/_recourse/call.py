@@ -48,6 +48,7 @@ def explain_table(X, subject, options):
     if glossary:
         codec = narrowed(codec, glossary)
         subject = subject.under(codec)
+    subject.relations.check(rules)
     factual = codec.read(X)
     before = _predict(subject, X)
     target = _targets(options.target, subject.classes, before)

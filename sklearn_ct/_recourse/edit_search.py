@@ -6,6 +6,8 @@ state is a row, an edit sets one feature to a category or to a value seen in the
 and a beam of the most promising states is kept for each row. All rows go together.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 
@@ -20,6 +22,8 @@ ROUNDING = 1e-4
 # for the edits that the network is asked about.
 GREED_KEPT = 2.0
 GREED_TRIED = 10.0
+# Cost of a broken relation: that of moving another feature by a standard deviation.
+BROKEN = 1.0
 
 
 def edit(task, values, found, effort, only_missing=False):
@@ -65,7 +69,9 @@ def search_edits(task, edits, effort):
     -----
     A best-first search with bounded width: states are ranked by their cost plus a
     multiple of what is left to pay, the margin still missing over the best margin that
-    any edit of the state buys for a unit of cost. The network is asked about every
+    any edit of the state buys for a unit of cost, and something for every relation
+    that is broken. What a kept edit breaks is restored by moving other features along,
+    where they may; no answer breaks any. The network is asked about every
     edit of the factual; later only about those that rank best if each edit adds to the
     margin what it added when the network was last asked on the way to the state.
     """
@@ -79,54 +85,119 @@ def search_edits(task, edits, effort):
     # margin that it would gain.
     owner, values = np.arange(len(factual)), task.settle(factual)
     codes = task.codec.embed(values)
+    now = task.margins(codes, owner)
     paid = task.parts(codes)
     gained, gain = np.zeros(paid.shape), np.zeros(price.shape)
-    best = values.copy()
-    best_cost = np.where(task.check(values), paid.sum(axis=1), np.inf)
+    best = Best(values.copy(), np.full(len(factual), np.inf))
+    best.offer(owner, np.where(task.check(values), paid.sum(axis=1), np.inf), values)
     for depth in range(effort.depth if len(factual) and m else 0):
-        now = task.margins(codes, owner)
         open_ = allowed[owner] & (values[:, edits.variable] != edits.value)
+        broken = task.broken_after(values, owner, edits)
         extra = price[owner] - paid[:, edits.variable]
         cost = paid.sum(axis=1, keepdims=True) + extra
         without = now[:, None] - gained[:, edits.variable]
         rank = _rank(now, without + gain, cost, extra, open_, GREED_TRIED)
         k = min(effort.tried, m) if depth else m
-        tried = np.argpartition(rank, k - 1, axis=1)[:, :k]
-        without, open_, extra, cost = (
+        tried = np.argpartition(rank + BROKEN * broken, k - 1, axis=1)[:, :k]
+        without, open_, extra, cost, broken = (
             np.take_along_axis(each, tried, axis=1)
-            for each in (without, open_, extra, cost)
+            for each in (without, open_, extra, cost, broken)
         )
         margin = margins_of_edits(task, codes, owner, edits, tried)
         np.put_along_axis(gain, tried, margin - without, axis=1)
-        rank = _rank(now, margin, cost, extra, open_, GREED_KEPT)
         # The cheapest answer of each row.
-        answer = np.where(open_ & (margin > 0), cost, np.inf)
+        is_answer = (margin > 0) & (broken == 0)
+        answer = np.where(open_ & is_answer, cost, np.inf)
         place = answer.argmin(axis=1)
-        answer = answer[np.arange(len(owner)), place]
-        for_row, state = _first_of_each(owner, answer)
-        better = answer[state] < best_cost[for_row]
-        for_row, state = for_row[better], state[better]
-        best_cost[for_row] = answer[state]
-        best[for_row] = edits.apply(values[state], tried[state, place[state]])
+        each = np.arange(len(owner))
+        best.offer(owner, answer[each, place], edits.apply(values, tried[each, place]))
         # The most promising states of the rows that could still do better.
-        rank[(margin > 0) | (rank >= best_cost[owner][:, None])] = np.inf
-        k = min(effort.width, rank.shape[1])
-        place = np.argpartition(rank, k - 1, axis=1)[:, :k].ravel()
-        state = np.repeat(np.arange(len(owner)), k)
-        rank, edit = rank[state, place], tried[state, place]
-        order = np.lexsort((edit, rank, owner[state]))
-        order = order[np.isfinite(rank[order])]
-        order = order[place_in_group(owner[state[order]]) < effort.width]
-        if not len(order):
+        rank = _rank(now, margin, cost, extra, open_, GREED_KEPT) + BROKEN * broken
+        rank[is_answer | (rank >= best.cost[owner][:, None])] = np.inf
+        state, place = _most_promising(rank, tried, owner, effort.width)
+        if not len(state):
             break
-        state, edit = state[order], edit[order]
+        edit, along = tried[state, place], np.flatnonzero(broken[state, place])
         row, each, variable = owner[state], np.arange(len(state)), edits.variable[edit]
         paid, gained, gain = paid[state], gained[state], gain[state]
         paid[each, variable] = price[row, edit]
         gained[each, variable] = gain[each, edit]
         codes = edits.edited(codes[state], edit)
         values, owner = edits.apply(values[state], edit), row
-    return best, np.isfinite(best_cost)
+        if len(along):
+            paid[along], gained[along] = _move_along(
+                task, edits, along, (row, variable), (values, codes, paid, gained)
+            )
+        now = task.margins(codes, owner)
+        ok = (now[along] > 0) & task.keeps(values[along], row[along])
+        whole = np.where(ok, paid[along].sum(axis=1), np.inf)
+        best.offer(row[along], whole, values[along])
+    return best.values, np.isfinite(best.cost)
+
+
+def _move_along(task, edits, along, edit, states):
+    """Move what has to move with the edits of some states, in values and codes.
+
+    Returns
+    -------
+    paid, gained : ndarray of shape (len(along), n_variables)
+        What they have paid then, and gained: nobody knows by what moved along.
+    """
+    row, variable = (each[along] for each in edit)
+    values, codes, paid, gained = states
+    before, values[along] = (
+        values[along],
+        task.related(values[along], row, variable),
+    )
+    codes[along] = task.codec.embed(values[along])
+    far, near = (
+        task.codec.collect(edits.real.distances(each))
+        for each in (codes[along], task.home[row])
+    )
+    whole = task.parts(codes[along], row) + PLAUSIBILITY * (far - near)
+    moves = values[along] != before
+    return np.where(moves, whole, paid[along]), np.where(moves, 0.0, gained[along])
+
+
+@dataclass
+class Best:
+    """The cheapest answer of each row so far, and its cost."""
+
+    values: np.ndarray
+    cost: np.ndarray
+
+    def offer(self, owner, cost, values):
+        """Take answers of rows where they are cheaper; of infinite cost there is none.
+
+        Parameters
+        ----------
+        owner : ndarray of shape (s,)
+            The row that each answers.
+        cost : ndarray of shape (s,)
+        values : ndarray of shape (s, n_variables)
+        """
+        row, first = _first_of_each(owner, cost)
+        better = cost[first] < self.cost[row]
+        row, first = row[better], first[better]
+        self.cost[row], self.values[row] = cost[first], values[first]
+
+
+def _most_promising(rank, tried, owner, width):
+    """Pick the ``width`` edited states of each row that rank first.
+
+    Returns
+    -------
+    state, place : ndarray of shape (s,)
+        Of the edits ``tried[state, place]``.
+    """
+    k = min(width, rank.shape[1])
+    place = np.argpartition(rank, k - 1, axis=1)[:, :k].ravel()
+    state = np.repeat(np.arange(len(owner)), k)
+    rank, edit = rank[state, place], tried[state, place]
+    order = np.lexsort((edit, rank, owner[state]))
+    order = order[np.isfinite(rank[order])]
+    order = order[place_in_group(owner[state[order]]) < width]
+    return state[order], place[order]
 
 
 def _rank(now, margin, cost, extra, open_, greed):

@@ -29,8 +29,14 @@ def sparsify(task, values, found):
         index, back = rows[active], column[active]
         trial = values[index]
         trial[np.arange(len(index)), back] = factual[index, back]
-        trial = task.linked(trial, index)
+        trial = task.linked(task.related(trial, index, back), index)
         ok = task.check(trial, index)
+        if task.moves_along:
+            before, after = (
+                (rows_values != factual[index]).sum(axis=1)
+                for rows_values in (values[index], trial)
+            )
+            ok &= after <= before
         values[index[ok]] = trial[ok]
 
 
@@ -50,7 +56,7 @@ def pull_back(task, values, found):
         trial = task.codec.values(home + middle[:, None] * (codes - home))
         trial = part.settle(np.where(moved[rows], trial, values[rows]))
         ok = part.check(trial)
-        if task.request.link is not None:  # which may move another feature
+        if task.moves_along:  # perhaps another feature
             ok &= part.changes(trial) <= part.changes(values[rows])
         far, near = np.where(ok, middle, far), np.where(ok, near, middle)
         values[rows[ok]] = trial[ok]

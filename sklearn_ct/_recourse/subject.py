@@ -24,6 +24,8 @@ class Subject:
         Class labels.
     rules : Rules
         Those of the classifier; a call may narrow them.
+    relations : Relations
+        What must hold between columns.
     references : dict
         Of `References`: for each class index, real rows of it.
     missing : {"keep", "free"}
@@ -40,6 +42,7 @@ class Subject:
     codec: object
     classes: np.ndarray
     rules: object
+    relations: object
     references: dict
     missing: str
     tau: float
@@ -72,7 +75,8 @@ class Subject:
     def under(self, codec):
         """Make the same subject of a codec that differs in its steps alone."""
         references = {k: real.under(codec) for k, real in self.references.items()}
-        return replace(self, codec=codec, references=references)
+        relations = replace(self.relations, codec=codec)
+        return replace(self, codec=codec, references=references, relations=relations)
 
     def logits(self, codes):
         """Logits of codes, ndarray of shape (n, K)."""

@@ -84,14 +84,47 @@ class Task:
             self.floor[rows],
             self.rows[rows],
         )
-        if "home" in vars(self):
-            part.home = self.home[rows]
+        for name in ("home", "own", "leeway"):
+            if name in vars(self):
+                setattr(part, name, getattr(self, name)[rows])
         return part
 
     @cached_property
     def home(self):
         """Codes of the factuals, (n, d)."""
         return self.codec.embed(self.bounds.factual)
+
+    @cached_property
+    def own(self):
+        """By how much the factuals break relations themselves, (n, R)."""
+        return self.subject.relations.excess(self.bounds.factual)
+
+    @cached_property
+    def leeway(self):
+        """By how much the search may break relations, (n, R).
+
+        What is said of a feature that follows others is for `check` to tell, once it
+        does.
+        """
+        if self.request.link is None:
+            return self.own
+        spoken = self.subject.relations.speak_of(self.bounds.follows)
+        return np.where(spoken, np.inf, self.own)
+
+    def keeps(self, values, rows):
+        """Whether values of rows keep the relations, as far as the search can tell."""
+        return self.subject.relations.holds(values, self.leeway[rows])
+
+    def broken_after(self, values, rows, edits):
+        """Relations that values of rows break after each edit, (s, m)."""
+        return self.subject.relations.after(
+            values, self.leeway[rows], edits.variable, edits.value
+        )
+
+    @property
+    def moves_along(self):
+        """Whether features may move because others did."""
+        return self.request.link is not None or len(self.subject.relations) > 0
 
     def lead(self, logits, rows, floor=None):
         """Lead of the target in logits less what is asked; positive where reached.
@@ -136,6 +169,7 @@ class Task:
         rows = np.arange(len(self.target))[rows]
         codes = self.codec.embed(values)
         ok = self.margins(codes, rows) > 0
+        ok &= self.subject.relations.holds(values, self.own[rows])
         if self.request.link is not None:
             ok &= self.bounds.take(rows).holds(values, self.codec)
         elif self.in_steps:  # what follows from others has its own
@@ -163,9 +197,26 @@ class Task:
         worst = self.lead(logits, rows, floor=0.0).numpy()
         return lead.detach().cpu().numpy(), worst
 
-    def settle(self, values):
-        """Nearest values that are real, allowed and linked as they must be."""
-        return self.linked(self.bounds.settle(values, self.codec, self.still))
+    def settle(self, values, related=True):
+        """Nearest values that are real, allowed, related and linked as they must be."""
+        settled = self.bounds.settle(values, self.codec, self.still)
+        return self.linked(self.related(settled) if related else settled)
+
+    def related(self, values, rows=slice(None), held=None):
+        """Values with features moved along so that relations hold, where they may.
+
+        Parameters
+        ----------
+        values : ndarray of shape (s, n_variables)
+        rows : ndarray of shape (s,), optional
+            The row of the task that each belongs to.
+        held : ndarray of shape (s,), optional
+            The variable of each that stays as it is.
+        """
+        relations = self.subject.relations
+        if not len(relations):
+            return values
+        return relations.restore(values, self.leeway[rows], self.bounds, rows, held)
 
     def linked(self, values, rows=slice(None)):
         """Values with the features that follow from others brought up to date."""
@@ -173,17 +224,17 @@ class Task:
             return values
         return self.request.link(values, self.rows[rows])
 
-    def settled(self, states, rows):
+    def settled(self, states, rows, related=True):
         """Codes of the values that states of rows, (s, d) and (s,), stand for."""
-        values = self.take(rows.cpu().numpy()).given(states.cpu().numpy())
+        values = self.take(rows.cpu().numpy()).given(states.cpu().numpy(), related)
         return self.subject.network.tensor(self.codec.embed(values))
 
-    def given(self, codes):
+    def given(self, codes, related=True):
         """Values that codes stand for, settled."""
         values = self.codec.values(codes)
         # Not every value can be had back from codes: where none moved it stays.
         still = self.codec.collect(np.abs(codes - self.home)) <= STILL
-        return self.settle(np.where(still, self.bounds.factual, values))
+        return self.settle(np.where(still, self.bounds.factual, values), related)
 
     def rank(self, values, real):
         """Cost, with the distance to real rows of the target class, (n,)."""

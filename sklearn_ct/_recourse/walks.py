@@ -1,6 +1,7 @@
 """The gradient walk of a task, first as the generator has it, then farther."""
 
 from copy import deepcopy
+from functools import partial
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ def walk(task, **changes):
         task.bounds.constraints(task.codec),
         tau=_aim(task),
         cost_weights=network.tensor(task.codec.spread(task.request.cost)),
-        settle=task.settled,
+        settle=task.settled if changes else partial(task.settled, related=False),
     )
     values = task.given(paths.counterfactual.cpu().numpy())
     return values, task.check(values)

@@ -28,6 +28,8 @@ class Bounds:
         Categories, direction included.
     rise, fall : boolean ndarray of shape (n, n_variables)
         Directions; both are False for variables that cannot change.
+    follows : boolean ndarray of shape (n, n_variables)
+        Variables that cannot change but by ``project``, within their bounds.
     must : boolean ndarray of shape (n, n_variables)
         Variables whose present value is not allowed.
     choices : dict of ndarray of shape (n, k)
@@ -40,6 +42,7 @@ class Bounds:
     allowed: np.ndarray
     rise: np.ndarray
     fall: np.ndarray
+    follows: np.ndarray
     must: np.ndarray
     choices: dict = field(default_factory=dict)
 
@@ -47,9 +50,12 @@ class Bounds:
     def of(cls, rules, codec, factual):
         """Apply rules to the values of rows."""
         shape, n = factual.shape, len(factual)
-        rise, fall = (
-            np.broadcast_to(value, shape).copy() for value in (rules.rise, rules.fall)
+        rise, fall, follows = (
+            np.broadcast_to(value, shape).copy()
+            for value in (rules.rise, rules.fall, rules.follows)
         )
+        frozen = ~rise & ~fall
+        rise, fall = rise | follows, fall | follows
         lower = np.where(fall, rules.lower, np.maximum(rules.lower, factual))
         upper = np.where(rise, rules.upper, np.minimum(rules.upper, factual))
         must = np.zeros(shape, dtype=bool)
@@ -60,7 +66,6 @@ class Bounds:
             j: np.broadcast_to(values, (n, values.shape[1]))
             for j, values in rules.choices.items()
         }
-        frozen = ~rise & ~fall
         for j, variable in enumerate(codec.variables_):
             if variable.is_number:
                 own = factual[:, [j]]
@@ -93,7 +98,7 @@ class Bounds:
             slot &= open_
             frozen[:, j] |= ~(slot & ~here).any(axis=1)
         rise, fall = rise & ~frozen, fall & ~frozen
-        return cls(factual, lower, upper, allowed, rise, fall, must, choices)
+        return cls(factual, lower, upper, allowed, rise, fall, follows, must, choices)
 
     def take(self, rows):
         """Restrict to some of the rows."""
@@ -152,7 +157,7 @@ class Bounds:
                     inside &= new == self._nearest_choice(j, new)
             else:
                 inside = self._is_allowed(variable, new)
-            inside &= ~self.frozen[:, j] & ~special[:, j]
+            inside &= (~self.frozen[:, j] | self.follows[:, j]) & ~special[:, j]
             kept[:, j] &= inside | (new == self.factual[:, j])
         return kept.all(axis=1)
 

@@ -23,7 +23,8 @@ class Link:
     codec : Codec
         Between tables and values.
     rules : Rules
-        Of the call; what they freeze, the function must leave alone.
+        Of the call; what they freeze, the function must leave alone, but for what
+        follows, which it is given as in ``X``.
     X : DataFrame or ndarray
         The table of the call.
     factual : ndarray of shape (n, n_variables)
@@ -63,7 +64,7 @@ class Link:
             column, or gives fractions to whole numbers; it names the column.
         """
         linked = self._applied(values, rows)
-        frozen = ~self.rules.rise & ~self.rules.fall
+        frozen = ~self.rules.rise & ~self.rules.fall & ~self.rules.follows
         frozen = np.broadcast_to(frozen, self.factual.shape)[rows]
         self._refuse(
             frozen & differ(linked, values),
@@ -80,6 +81,8 @@ class Link:
     def _applied(self, values, rows):
         if not len(values):
             return values
+        follows = np.broadcast_to(self.rules.follows, self.factual.shape)[rows]
+        values = np.where(follows, self.factual[rows], values)
         before = self.codec.write(values, self.X, rows, self.factual[rows])
         try:
             after = self.project(before.copy())

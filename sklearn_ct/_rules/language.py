@@ -15,6 +15,7 @@ DIRECTIONS = {
     "increase": (True, False),
     "decrease": (False, True),
     "none": (False, False),
+    "follows": (False, False),  # but what `project` makes of it
 }
 
 

@@ -30,6 +30,8 @@ class Rules:
     ----------
     rise, fall : boolean ndarray of shape (1 or n, n_variables)
         Directions allowed.
+    follows : boolean ndarray of shape (1 or n, n_variables)
+        Columns that the search may not move, but ``project`` may.
     lower, upper : ndarray of shape (1 or n, n_variables)
         Bounds of the numbers, in the user's units.
     given : boolean ndarray of shape (1 or n, n_variables)
@@ -47,6 +49,7 @@ class Rules:
 
     rise: np.ndarray
     fall: np.ndarray
+    follows: np.ndarray
     lower: np.ndarray
     upper: np.ndarray
     given: np.ndarray
@@ -61,6 +64,7 @@ class Rules:
         return cls(
             rise=np.ones((1, n), dtype=bool),
             fall=np.ones((1, n), dtype=bool),
+            follows=np.zeros((1, n), dtype=bool),
             lower=np.full((1, n), -np.inf),
             upper=np.full((1, n), np.inf),
             given=np.zeros((1, n), dtype=bool),
@@ -122,9 +126,14 @@ class Rules:
         choices = self.choices | other.choices
         for j in self.choices.keys() & other.choices.keys():
             choices[j] = _common(self.choices[j], other.choices[j])
+        rise, fall = self.rise & other.rise, self.fall & other.fall
+        follows = self.follows | other.follows
+        for rules in (self, other):
+            follows = follows & (rules.follows | rules.rise | rules.fall)
         return Rules(
-            rise=self.rise & other.rise,
-            fall=self.fall & other.fall,
+            rise=rise,
+            fall=fall,
+            follows=follows & ~rise & ~fall,
             lower=np.maximum(self.lower, other.lower),
             upper=np.minimum(self.upper, other.upper),
             given=self.given | other.given,
@@ -221,6 +230,7 @@ def _parse_mutability(rules, codec, by_variable):
     n_rows = max((len(words) for words in by_variable.values()), default=1)
     shape = (n_rows, rules.rise.shape[1])
     rise, fall = np.ones(shape, dtype=bool), np.ones(shape, dtype=bool)
+    follows = np.zeros(shape, dtype=bool)
     for j, words in by_variable.items():
         variable = codec.variables_[j]
         words = ["both" if is_blank(word) else word for word in words]
@@ -228,7 +238,8 @@ def _parse_mutability(rules, codec, by_variable):
             if word not in DIRECTIONS:
                 raise ValueError(
                     f"The 'mutability' of column {variable.name!r} must be one of "
-                    f"'both', 'increase', 'decrease', 'none'. Got {word!r} instead."
+                    "'both', 'increase', 'decrease', 'none', 'follows'. "
+                    f"Got {word!r} instead."
                 )
             one_way = word in ("increase", "decrease")
             if one_way and not (variable.is_number or variable.ordered):
@@ -239,7 +250,8 @@ def _parse_mutability(rules, codec, by_variable):
                 )
         ways = np.array([DIRECTIONS[word] for word in words], dtype=bool)
         rise[:, j], fall[:, j] = ways.reshape(-1, 2).T
-    return replace(rules, rise=rise, fall=fall)
+        follows[:, j] = [word == "follows" for word in words]
+    return replace(rules, rise=rise, fall=fall, follows=follows)
 
 
 def _infer_domain(rules, codec, rule):

@@ -180,6 +180,7 @@ PARAMETERS = {
     "activation": ["nonsense", None],
     "module": ["linear", torch.nn.Linear],
     "mutability": ["nonsense", 1],
+    "relations": ["nonsense", 1, {"column": "age"}],
     "domain": ["nonsense", 1],
     "categorical_features": ["nonsense", 1],
     "numeric_scaling": ["minmax", 1],

@@ -44,6 +44,7 @@ CONSTRUCTOR = {
     "activation": "relu",
     "module": None,
     "mutability": None,
+    "relations": "observed",
     "domain": "observed",
     "categorical_features": "auto",
     "numeric_scaling": "auto",

@@ -20,7 +20,7 @@ def test_directions_say_whether_a_feature_may_rise_or_fall():
     down = {word for word, (_, fall) in DIRECTIONS.items() if fall}
     assert up == {"both", "increase"}
     assert down == {"both", "decrease"}
-    assert set(DIRECTIONS) - up - down == {"none"}
+    assert set(DIRECTIONS) - up - down == {"none", "follows"}
 
 
 @pytest.mark.parametrize(

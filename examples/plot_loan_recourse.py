@@ -25,6 +25,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn_ct import CounterfactualTrainedClassifier, explain
 from sklearn_ct.datasets import (
     fetch_adult,
+    loan_application_is_possible,
     loan_approval_probability,
     make_loan_applications,
 )
@@ -33,16 +34,27 @@ from sklearn_ct.scoring import robust_accuracy_scorer
 
 
 def loans():
-    """Make applications: nobody can change their age, years only add up."""
+    """Make applications: years only add up, and age with the years of employment."""
     X, y = make_loan_applications(6000, random_state=0)
     rules = {
-        "age": "none",
+        "age": "follows",
         "dependents": "none",
         "employment_years": "increase",
         "education": "increase",
         "late_payments": "decrease",
     }
     return X, y, rules, "approved"
+
+
+def older(applications):
+    """Make the function by which age rises with the years of employment."""
+
+    def project(table):
+        before = applications.loc[table.index]
+        years = table["employment_years"] - before["employment_years"]
+        return table.assign(age=before["age"] + years)
+
+    return project
 
 
 def adult():
@@ -75,6 +87,9 @@ def compare(pipeline, X, y, result):
     if "loan_amount" in X:
         truth = loan_approval_probability(result.counterfactuals)
         row["true approval"] = truth.mean()
+        row["impossible"] = (
+            ~loan_application_is_possible(result.counterfactuals)
+        ).mean()
     return row
 
 
@@ -161,7 +176,8 @@ def main():
             print(f"Training {name} on {len(X_train):,} rows ...")
             pipeline.fit(X_train, y_train)
             rejected = X_test[pipeline.predict(X_test) != favourable][: arguments.rows]
-            results[name] = explain(pipeline, rejected, favourable)
+            project = older(rejected) if arguments.data == "loans" else None
+            results[name] = explain(pipeline, rejected, favourable, project=project)
             rows[name] = compare(pipeline, X_test, y_test, results[name])
         tables.append(pd.DataFrame(rows))
 

@@ -40,10 +40,10 @@ def constraint_violations(
     X_counterfactual : array-like or DataFrame of shape (n_samples, n_features)
         Their counterfactuals.
     mutability : str, dict or array-like of shape (n_features,), default=None
-        "both", "increase", "decrease" or "none", by column name (by position where
-        there are no names), or one word for all; ``"*"`` is every column not named,
-        without it "both". The directions of an ordered categorical column are those
-        of its order.
+        "both", "increase", "decrease", "none" or "follows" (which may have moved
+        along), by column name (by position where there are no names), or one word for
+        all; ``"*"`` is every column not named, without it "both". The directions of
+        an ordered categorical column are those of its order.
     domain : dict, default=None
         By column, ``(low, high)`` for numbers, both ends included and None for an open
         one, or a list of the allowed values.
@@ -148,7 +148,8 @@ def _wrong_way(word, before, after, where):
         )
     rise, fall = DIRECTIONS[word]
     if rise == fall:
-        return "mutability", not rise
+        # What follows others may well have moved.
+        return "mutability", not rise and word != "follows"
     before, after = _ranks(before, after, where)
     return "direction", ~(after > before if rise else after < before)
 

@@ -233,3 +233,8 @@ FRAME = pd.DataFrame({"income": [1.0], "job": ["clerk"], "age": [1]})
 def test_errors(rules, message):
     with pytest.raises(ValueError, match=message):
         constraint_violations(FRAME, FRAME, **rules)
+
+
+def test_what_follows_may_have_moved():
+    counts = constraint_violations([[30, 5]], [[31, 6]], mutability={0: "follows"})
+    assert counts.to_numpy().sum() == 0

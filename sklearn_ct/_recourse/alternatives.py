@@ -14,7 +14,7 @@ from sklearn_ct._recourse.find import find
 from sklearn_ct._recourse.probe import pool_of
 from sklearn_ct._recourse.simplify import examples_of, pull_back, sparsify
 from sklearn_ct._recourse.task import Task
-from sklearn_ct._result.status import Status
+from sklearn_ct._result.status import BELOW_TAU, Status
 
 NONE_LEFT = "no further answer was found"
 
@@ -228,7 +228,7 @@ def _ordered(task, found):
     cost = task.parts(codes, row).sum(axis=1).reshape(n, k)
     weak = (task.margins(codes, row) <= 0).reshape(n, k)
     none = found.status == Status.INFEASIBLE
-    words = f"tau={task.request.tau:g} was not reached"
+    words = BELOW_TAU.format(task.request.tau)
     found.reason[weak & ~none & (found.reason == "")] = words
     order = np.lexsort((np.arange(n * k), cost.ravel(), (weak + 2 * none).ravel(), row))
     order = order.reshape(n, k) % k

@@ -15,7 +15,7 @@ from sklearn_ct._recourse.probe import probe
 from sklearn_ct._recourse.simplify import pull_back, restrict, sparsify
 from sklearn_ct._recourse.task import Task
 from sklearn_ct._recourse.walks import walk, walk_farther
-from sklearn_ct._result.status import Status
+from sklearn_ct._result.status import BELOW_TAU, Status
 from sklearn_ct._rules.reasons import why
 
 # Probabilities that are tried in turn where that asked for is out of reach.
@@ -119,7 +119,7 @@ def strengthen(subject, bounds, target, request, rows, answers):
         weak[weak] = ~task.check(answers.values[weak], np.flatnonzero(weak))
     left = np.flatnonzero(weak)
     answers.reason[left] = (
-        f"tau={request.tau:g} was not reached; this is the strongest answer found"
+        f"{BELOW_TAU.format(request.tau)}; this is the strongest answer found"
     )
     for step in SURE:
         if step >= request.tau or not len(left):

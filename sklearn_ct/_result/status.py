@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+import numpy as np
+
 
 class Status(StrEnum):
     """Outcome of the search for an answer; users see the plain words."""
@@ -15,6 +17,16 @@ class Status(StrEnum):
     def sentence(self):
         """What it means."""
         return _SENTENCES[self]
+
+
+# Begins the reason of an answer that is weaker than was asked for.
+BELOW_TAU = "tau={:g} was not reached"
+
+
+def below_tau(reason):
+    """Whether reasons, (n,), say that an answer is weaker than was asked for."""
+    begin = BELOW_TAU.partition("{")[0]
+    return np.array([str(text).startswith(begin) for text in reason], dtype=bool)
 
 
 _SENTENCES = {

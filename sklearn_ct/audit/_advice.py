@@ -5,7 +5,7 @@ import pandas as pd
 
 from sklearn_ct._pipeline.explain import explain
 from sklearn_ct._pipeline.unwrap import encode
-from sklearn_ct._result.status import Status
+from sklearn_ct._result.status import Status, below_tau
 from sklearn_ct._tables.containers import is_polars, take_rows
 from sklearn_ct.audit._features import as_pandas
 from sklearn_ct.metrics import sparsity
@@ -102,18 +102,19 @@ def outcome(answers, rows, n):
 
     Returns
     -------
-    DataFrame of shape (n, 7)
-        ``rejected``, ``infeasible``, ``fallback``, ``status`` ("already" where nobody
-        asked), ``cost`` (NaN where not rejected, infinite where infeasible),
-        ``n_changes``, ``probability``.
+    DataFrame of shape (n, 8)
+        ``rejected``, ``infeasible``, ``fallback``, ``below_tau`` (weaker than was asked
+        for), ``status`` ("already" where nobody asked), ``cost`` (NaN where
+        not rejected, infinite where infeasible), ``n_changes``, ``probability``.
     """
     status = np.full(n, str(Status.ALREADY), dtype=object)
-    infeasible = np.zeros(n, dtype=bool)
+    infeasible, weak = np.zeros((2, n), dtype=bool)
     cost, n_changes, probability = (np.full(n, np.nan) for _ in range(3))
     if answers is not None:
         status[rows] = answers.status
         valid = np.asarray(answers.valid)
         infeasible[rows] = ~valid
+        weak[rows] = valid & below_tau(answers.reason)
         cost[rows] = np.where(valid, answers.cost, np.inf)
         n_changes[rows] = np.where(valid, answers.n_changes, np.nan)
         probability[rows] = np.where(valid, answers.probability, np.nan)
@@ -125,6 +126,7 @@ def outcome(answers, rows, n):
             "rejected": rejected,
             "infeasible": infeasible,
             "fallback": status == Status.FALLBACK,
+            "below_tau": weak,
             "status": status,
             "cost": cost,
             "n_changes": n_changes,

@@ -37,8 +37,9 @@ class RecourseAudit:
     ----------
     rows : DataFrame of shape (n, ...)
         A row each: the groups, ``rejected``, ``qualified`` (labelled as the target;
-        with ``y``), ``infeasible``, ``fallback``, ``status``, ``cost`` (infinite where
-        infeasible, NaN where not rejected), ``n_changes``, ``probability``.
+        with ``y``), ``infeasible``, ``fallback``, ``below_tau`` (weaker than was asked
+        for), ``status``, ``cost`` (infinite where infeasible, NaN
+        where not rejected), ``n_changes``, ``probability``.
     overall : Series
         The measures of all rows.
     by_group : DataFrame
@@ -242,9 +243,11 @@ def audit_recourse(  # noqa: PLR0913 - public, flat for users
         the median of the costs, infinite ones included;
     ``beyond_budget``
         share of the rejected whose cost is above the budget;
-    ``rejection_rate``, ``false_negative_rate``, ``infeasible_rate``, ``fallback_rate``
-        share of all rejected, of ``y = target`` rejected, and of the rejected without
-        an answer and with a fallback;
+    ``rejection_rate``, ``false_negative_rate``
+        share of all rejected, and of ``y = target`` rejected;
+    ``infeasible_rate``, ``fallback_rate``, ``below_tau_rate``
+        share of the rejected without an answer, with a fallback, and with an answer
+        that does not reach `tau`;
     ``n_changes``
         mean over the rejected that have an answer; described, not compared.
 

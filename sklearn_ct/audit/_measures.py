@@ -66,8 +66,9 @@ def measures(rows, settings):
     Parameters
     ----------
     rows : DataFrame
-        Boolean columns ``rejected``, ``infeasible``, ``fallback`` and, where labels are
-        known, ``qualified``; ``cost``, infinite for infeasible rows; ``n_changes``.
+        Boolean columns ``rejected``, ``infeasible``, ``fallback``, ``below_tau`` and,
+        where labels are known, ``qualified``; ``cost``, infinite for infeasible
+        rows; ``n_changes``.
     settings : Settings
         With its cap: what a cost counts at most, that of an infeasible row included.
 
@@ -88,6 +89,7 @@ def measures(rows, settings):
         Measure("false_negative_rate", "share", qualified, rejected),
         Measure("infeasible_rate", "share", rejected, infeasible),
         Measure("fallback_rate", "share", rejected, rows["fallback"].to_numpy(bool)),
+        Measure("below_tau_rate", "share", rejected, rows["below_tau"].to_numpy(bool)),
         Measure("cost_median", "median", rejected, cost),
         Measure("cost", "mean", rejected, spent),
         Measure("beyond_budget", "share", some, cost > (budget or 0.0)),

@@ -22,6 +22,7 @@ READ = {
     "false negative rate": "that share among those who are labelled as it",
     "infeasible rate": "share of the rejected for whom no answer was found",
     "fallback rate": "share of the rejected whose answer is a real row made possible",
+    "below tau rate": "share of the rejected whose answer is weaker than was asked for",
     "cost median": "median of the costs, without an answer counting as infinite",
     "cost": "mean cost of the rejected, at most the cap",
     "beyond budget": "share of the rejected whose cost is above the budget",

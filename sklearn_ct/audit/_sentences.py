@@ -30,6 +30,9 @@ def of_audit(audit, alpha):
         if infeasible
         else f"All of them have an answer; costs above {audit.cap:.3g} count as that."
     )
+    weak = int(audit.rows["below_tau"].sum())
+    if weak:
+        lines.append(f"{weak:,} answers are weaker than was asked for: see below_tau.")
     lines += _compared(audit, alpha)
     lines += _not_done(audit)
     lines.append(

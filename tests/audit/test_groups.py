@@ -35,6 +35,7 @@ def test_by_group_is_counted_by_hand(audit, loans, answers):
     spent = np.where(rejected, np.minimum(cost, audit.cap), 0.0)
     infeasible = answers.status == "infeasible"
     assert infeasible.sum() > 20
+    weak = answers.valid & (answers.reason != "")
     for label in ("f", "m"):
         of = (sex == label).to_numpy()
         asked, qualified = of & rejected, of & (y == "approved").to_numpy()
@@ -45,6 +46,7 @@ def test_by_group_is_counted_by_hand(audit, loans, answers):
             "false_negative_rate": rejected[qualified].mean(),
             "infeasible_rate": infeasible[asked].mean(),
             "fallback_rate": (answers.status == "fallback")[asked].mean(),
+            "below_tau_rate": weak[asked].mean(),
             "cost_median": np.median(cost[asked]),
             "cost": spent[asked].mean(),
             "beyond_budget": (cost[asked] > 1.0).mean(),

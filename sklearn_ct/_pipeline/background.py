@@ -82,6 +82,39 @@ def seen_around(codec, row):
     return frame[differs.sum(axis=1) == 1]
 
 
+def codes_of(codec, row, background):
+    """Values that input columns have where the classifier reads special ones.
+
+    Parameters
+    ----------
+    codec : PipelineCodec
+    row : ndarray of shape (1, n_inner)
+        Values of a row, as the classifier reads them.
+    background : DataFrame
+        As `learn` gives it.
+
+    Returns
+    -------
+    dict
+        ``{column: list of float}``.
+    """
+    inner, moved = codec.inner, [inner_row := codec.inner.ordinary(row)]
+    for j, variable in enumerate(inner.variables_):
+        for code in variable.states if variable.is_number else ():
+            if code != variable.missing:
+                moved.append(np.where(np.arange(row.shape[1]) == j, code, inner_row))
+    if len(moved) == 1:
+        return {}
+    frame, _ = codec.invert(inner.table(np.vstack(moved)))
+    differs, codes = _differs(frame), {}
+    for i in np.flatnonzero(differs.sum(axis=1) == 1):
+        k = int(differs[i].argmax())
+        if pd.api.types.is_numeric_dtype(background.dtypes.iloc[k]):
+            code = float(frame.iat[i, k])
+            codes.setdefault(background.columns[k], []).append(code)
+    return codes
+
+
 def _together(codec, row, moved):
     """Move all of many columns at once, for those that do not mix."""
     n = len(moved)
@@ -232,6 +265,7 @@ def without_stand_ins(codec, values):
     observed = codec.observed_.copy()
     for j, cell in stand_ins(codec).items():
         variable, own = codec.variables_[j], values[:, j]
+        own = own[~np.isin(own, variable.states)]
         if variable.is_number:
             others = own[np.abs(own - cell) > LOST * np.abs(own).max()]
             if len(others):

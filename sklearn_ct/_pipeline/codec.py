@@ -5,7 +5,7 @@ import pandas as pd
 from scipy.spatial.distance import cdist
 
 from sklearn_ct._estimator.validation import check_X
-from sklearn_ct._pipeline.background import learn, without_stand_ins
+from sklearn_ct._pipeline.background import codes_of, learn, without_stand_ins
 from sklearn_ct._pipeline.dependence import Dependence
 from sklearn_ct._pipeline.held import HeldCells
 from sklearn_ct._pipeline.invert import (
@@ -70,7 +70,9 @@ class PipelineCodec:
             # Whole numbers of a pipeline that takes any become any.
             numbers = background.select_dtypes("number").dtypes
             self.like = self.like.astype(np.result_type(X.dtype, *numbers))
-        self.outer = TabularEncoder(numeric_scaling=None).fit(background)
+        codes = codes_of(self, real[:1], background)
+        self.outer = TabularEncoder(numeric_scaling=None, special_values=codes)
+        self.outer.fit(background)
         self.variables_ = self.outer.variables_
         self.n_slots_ = self.outer.n_slots_
         self.names_ = self.outer.names_
@@ -143,8 +145,12 @@ class PipelineCodec:
         return self.held.number(values)
 
     def special(self, values):
-        """Which values are no number or category: none, something stands for each."""
-        return np.zeros(values.shape, dtype=bool)
+        """Which values are special: something stands for each missing cell."""
+        return self.outer.special(values) & self.numbers_
+
+    def ordinary(self, values):
+        """Values with the median in place of special ones."""
+        return np.where(self.special(values), self.outer.middle_, values)
 
     def missing(self, X, values):
         """Which variables have a missing cell in a table, whatever stands in for it."""

@@ -47,7 +47,8 @@ class Dependence:
     @classmethod
     def look(cls, codec, values):
         """Move the variables in a few rows; what was asked and seen comes with it."""
-        rows = values[:: max(1, len(values) // LOOK_ROWS)][:LOOK_ROWS].copy()
+        rows = values[:: max(1, len(values) // LOOK_ROWS)][:LOOK_ROWS]
+        rows = codec.ordinary(rows)
         held = np.flatnonzero([codec.is_dropped(j) for j in range(values.shape[1])])
         bearer = codec.held.bearer
         if bearer is not None:
@@ -67,6 +68,9 @@ class Dependence:
         shared = acts.any(axis=0) & ~depends.any(axis=0)
         if shared.any():
             depends = _each_alone(codec, start, moved, here)
+        # What moves a number puts out its indicators.
+        slots, indicators = codec.inner.states_.T
+        np.logical_or.at(depends, (slice(None), indicators), depends[:, slots])
         if bearer is not None:
             # What nothing else moves is as the columns that are held have it.
             depends[bearer] = ~depends.any(axis=0)

@@ -80,7 +80,8 @@ class Memo:
         inner = self._bases(values)
         outside = np.zeros(values.shape, dtype=bool)
         inner[:, self.lines.y], inside = self.lines.images(values)
-        outside[:, self.lines.x] = ~inside
+        special = self.codec.special(values)[:, self.lines.x]
+        outside[:, self.lines.x] = ~inside | special
         if outside.any():
             self.looked_up |= outside.any(axis=0)
         codes = self.codec.inner.embed(inner)
@@ -207,7 +208,8 @@ class Lines:
 
     def __init__(self, codec, values, inner):
         slots = np.array([variable.slots.start for variable in codec.inner.variables_])
-        single = codec.numbers_ & (codec.dependence.depends.sum(axis=1) == 1)
+        acts = codec.dependence.depends[:, : codec.inner.n_slots_]
+        single = codec.numbers_ & (acts.sum(axis=1) == 1)
         self.y = np.flatnonzero(
             codec.dependence.alone[slots] & single[codec.dependence.owner[slots]]
         )

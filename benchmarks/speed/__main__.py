@@ -1,14 +1,14 @@
-"""How fast: training, explaining, the floor, growth and the import.
+"""How fast: training, explaining, a step of the walk, and another version.
 
 One command measures side by side, in one run, what ``docs/benchmarks/speed.md`` shows::
 
-    SKLEARN_CT_DATA=... python -m benchmarks.speed
+    pip install --no-deps --target /tmp/before sklearn_ct-0.1.0-py3-none-any.whl
+    SKLEARN_CT_DATA=... python -m benchmarks.speed --before /tmp/before
 
-``--only`` measures some parts anew; the others stay as they are. Measure on a machine
-without other work.
+``--only`` measures some parts anew; the others stay as they are. Seconds are those of
+the processor, so that a machine with other work spoils little.
 """
 
-import argparse
 import os
 import time
 import warnings
@@ -16,27 +16,25 @@ import warnings
 import torch
 from threadpoolctl import threadpool_limits
 
-from benchmarks._common import machine
+from benchmarks._common import machine, options
 from benchmarks.report import publish
-from benchmarks.speed import explaining, floor, growth, importing, training
+from benchmarks.speed import explaining, training, versions, walking
 
 PARTS = {
     "training": training.measure,
     "explaining": explaining.measure,
-    "floor": floor.measure,
-    "growth": growth.measure,
-    "import": importing.measure,
+    "walking": walking.measure,
+    "versions": versions.measure,
 }
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument(
-        "--quick", action="store_true", help="small sizes, to see that all runs"
+    arguments = options(
+        __doc__,
+        only={"nargs": "+", "choices": PARTS, "default": list(PARTS)},
+        rounds={"type": int, "default": 5},
+        before={"help": "folder with another version of the package"},
     )
-    arguments = parser.parse_args()
     quick = arguments.quick
     rounds = 2 if quick else arguments.rounds
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the processes started
@@ -44,12 +42,13 @@ def main():
     # Small data: not every class of a batch, not every value of a column is there.
     warnings.filterwarnings("ignore", category=UserWarning)
     for part in arguments.only:
+        more = {"before": arguments.before} if part == "versions" else {}
         start, where = time.perf_counter(), machine()
         with threadpool_limits(1):
-            tables, figures = PARTS[part](rounds, quick)
+            tables = PARTS[part](rounds, quick, **more)
         minutes = (time.perf_counter() - start) / 60
         told = {"rounds": rounds, "minutes": minutes, **where}
-        publish("speed", part, tables, figures=figures, quick=quick, **told)
+        publish("speed", part, tables, quick=quick, **told)
 
 
 if __name__ == "__main__":

@@ -101,7 +101,8 @@ def _bound(codec, rules, inner, j, k, ends):
         rows = codec.inner.values(codec.embed(codec.dependence.template))
         rows = np.repeat(rows, inner.choices[k].shape[1], axis=0)
         rows[:, k] = inner.choices[k][0]
-        cells = codec.invert(codec.inner.table(rows)).iloc[:, variable.columns[0]]
+        frame, _ = codec.invert(codec.inner.table(rows))
+        cells = frame.iloc[:, variable.columns[0]]
         rules.choices[j] = np.unique(variable.round(cells.to_numpy(float)))[None]
 
 

@@ -43,7 +43,8 @@ def learn(codec, real):
         ``{position: sentence}`` of those among them that act on the classifier.
     """
     back, said = codec.invert(codec.inner.table(real))
-    frame = pd.concat([back, seen_around(codec, real[:1])], ignore_index=True)
+    around = seen_around(codec, real[:1])
+    frame = pd.concat([back, around[_is_new(around, back)]], ignore_index=True)
     background, held = typed(codec, frame)
     blocked = {}
     for j in held:
@@ -55,6 +56,25 @@ def learn(codec, real):
                 "neither numbers nor categories"
             )
     return background, held, blocked
+
+
+def _is_new(around, back):
+    """Which rows have a cell that no row has, or beyond all of them.
+
+    The others would only show combinations that nobody has: two of a block's columns.
+    """
+    new = np.zeros(len(around), dtype=bool)
+    for j in range(around.shape[1]):
+        cells, known = around.iloc[:, j], back.iloc[:, j]
+        if _are_words(cells, None) or _are_words(known, None):
+            new |= (~cells.isin(set(known)) & cells.notna()).to_numpy()
+        else:
+            x, seen = cells.to_numpy(dtype=float), known.to_numpy(dtype=float)
+            error = LOST * np.fmax.reduce(np.abs(seen), initial=0.0)
+            low = np.fmin.reduce(seen, initial=np.inf)
+            high = np.fmax.reduce(seen, initial=-np.inf)
+            new |= (x < low - error) | (x > high + error)
+    return new
 
 
 def seen_around(codec, row):

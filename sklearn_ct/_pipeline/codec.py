@@ -25,6 +25,7 @@ from sklearn_ct._tables.containers import (
     take_column,
     take_rows,
 )
+from sklearn_ct._tables.discover import with_left_out
 from sklearn_ct._tables.encoder import TabularEncoder
 
 # Rows that show what a step does.
@@ -346,4 +347,4 @@ class PipelineCodec:
 def nearest_level(frame, variable):
     """Places of the columns of a one-hot block that are nearest to 1."""
     block = frame.iloc[:, list(variable.columns)].to_numpy(dtype=float)
-    return block.argmax(axis=1)
+    return with_left_out(block, variable.left_out).argmax(axis=1)

@@ -7,6 +7,9 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import issparse
 
+# What a one-hot block is called where none of its columns is 1.
+NONE_OF_THEM = "none of them"
+
 
 def is_frame(X):
     """Whether ``X`` is a pandas DataFrame."""
@@ -168,4 +171,5 @@ def cells_of(frame, columns):
         return column.astype(object).to_numpy()
     block = frame.iloc[:, list(columns)].to_numpy(dtype=float)
     names = np.asarray(frame.columns[list(columns)], dtype=object)
-    return names[block.argmax(axis=1)]
+    here = block.any(axis=1)
+    return np.where(here, names[block.argmax(axis=1)], NONE_OF_THEM)

@@ -1,21 +1,30 @@
 """Which of the user's columns are numbers, categories, one-hot blocks."""
 
+import re
 import warnings
 
 import numpy as np
 import pandas as pd
 
 from sklearn_ct._tables.containers import (
+    NONE_OF_THEM,
     column_names,
     is_frame,
     number_type,
     take_column,
 )
-from sklearn_ct._tables.feature import ABSENT, MISSING, Variable, cut, objects
+from sklearn_ct._tables.feature import (
+    ABSENT,
+    MISSING,
+    Variable,
+    cut,
+    objects,
+)
 
 MAX_DECIMALS = 4
 MANY_WORDS = 50  # different words that may be categories in a small table
 STEP = 1e-3  # share of the range of a column that its values are told apart by
+NO_CHANCE = 7.0  # rows with two flags, expected where none has: a chance of 1 in 1000
 MANY = 20  # rows that are enough to tell an imputed value
 
 
@@ -84,7 +93,8 @@ def describe(X, names, columns, categorical, start, special=()):
     ordered, decimals, grid, categories, states = False, None, None, None, ()
     if len(columns) > 1:
         name = tuple(names[j] for j in columns)
-        categories = objects(name)
+        left_out = (take_block(X, columns).sum(axis=1) == 0).any()
+        categories = objects([*name, *[NONE_OF_THEM] * bool(left_out)])
     elif categorical:
         categories, ordered, states = _labels(column, name)
     else:
@@ -225,14 +235,102 @@ def take_block(X, columns):
     return np.asarray(X[:, list(columns)], dtype=np.float64)
 
 
-def block_codes(block):
-    one_hot = np.isin(block, (0, 1)).all(axis=1) & (block.sum(axis=1) == 1)
-    return np.where(one_hot, block.argmax(axis=1), -1)
+def block_codes(block, left_out=False):
+    """Place of the 1 in each row of a block, -1 where there is not a single one.
+
+    Where a level was left out a row of zeros has it, the place behind the others.
+    """
+    total = block.sum(axis=1)
+    binary = np.isin(block, (0, 1)).all(axis=1)
+    codes = np.where(binary & (total == 1), block.argmax(axis=1), -1)
+    return np.where(binary & (total == 0) & left_out, block.shape[1], codes)
+
+
+def with_left_out(block, left_out):
+    """Cells of a block, with a column for the level that was left out."""
+    return np.column_stack([block, 1 - block.sum(axis=1)]) if left_out else block
 
 
 def one_hot_blocks(X, candidates):
-    """Find runs of neighbouring 0/1 columns that sum to 1 in every row."""
-    binary, constant = {}, {}
+    """Find columns of zeros and ones that are one category, wherever they stand.
+
+    Neighbours of which one is 1 in every row are a block. So are columns of which one
+    is 1 at most, some level having no column, if that is no chance: of flags that had
+    nothing to do with each other some rows would have two.
+    """
+    binary = _binary(X, candidates)
+    blocks = _runs(binary, max(candidates, default=-1) + 1)
+    inside = {j for block in blocks for j in block}
+    left = [j for j in binary if j not in inside and np.ptp(binary[j])]
+    if len(left) > 1:
+        cells = np.column_stack([binary[j] for j in left]).astype(np.float32)
+        together = cells.T @ cells
+        names = column_names(X)
+        found = exclusive([names[j] for j in left], together, len(cells))
+        blocks += [tuple(left[k] for k in group) for group in found]
+    return blocks
+
+
+def exclusive(names, together, n):
+    """Find groups of flags that exclude each other, and not by chance.
+
+    Parameters
+    ----------
+    names : list
+        Of the columns; those of a group that begins alike may be rare.
+    together : ndarray of shape (k, k)
+        In how many rows both of two columns are 1.
+    n : int
+        Number of rows.
+
+    Returns
+    -------
+    list of list of int
+    """
+    count = together.diagonal()
+    apart = together == 0
+    # Rows that would have both, if the columns had nothing to do with each other.
+    expected = np.outer(count, count) / n
+
+    def is_group(group):
+        pairs = np.ix_(group, group)
+        off = ~np.eye(len(group), dtype=bool)
+        return apart[pairs][off].all() and expected[pairs][off].sum() / 2 >= NO_CHANCE
+
+    groups = list(_alike(names, is_group, range(len(names))))
+    left = set(range(len(names))) - {k for group in groups for k in group}
+    for first in sorted(left, key=lambda k: -count[k]):
+        if first not in left:
+            continue
+        group = [first]
+        for k in sorted(left - {first}, key=lambda k: -count[k]):
+            if apart[k, group].all() and expected[k, group].sum() >= NO_CHANCE:
+                group.append(k)
+        if len(group) > 1:
+            groups.append(sorted(group))
+            left -= set(group)
+    return groups
+
+
+def _alike(names, is_group, members, depth=0):
+    """Find groups whose names begin alike, as short a beginning as will do."""
+    found, by_start = [], {}
+    for k in members:
+        name = names[k] if isinstance(names[k], str) else ""
+        parts = re.split(r"[^0-9A-Za-z]+", name)
+        if len(parts) > depth + 1:
+            by_start.setdefault(tuple(parts[: depth + 1]), []).append(k)
+    for group in by_start.values():
+        if len(group) > 1 and is_group(group):
+            found.append(group)
+        elif len(group) > 1:
+            found += _alike(names, is_group, group, depth + 1)
+    return found
+
+
+def _binary(X, candidates):
+    """Cells of the columns of zeros and ones."""
+    binary = {}
     for j in candidates:
         column = take_column(X, j)
         if isinstance(column.dtype, pd.CategoricalDtype):
@@ -245,12 +343,15 @@ def one_hot_blocks(X, candidates):
             continue
         if np.isin(cells[:100], (0, 1)).all() and np.isin(cells, (0, 1)).all():
             binary[j] = cells.astype(np.int64)
-            constant[j] = cells.min() == cells.max()
-    blocks = []
-    j, n_columns = 0, max(candidates, default=-1) + 1
+    return binary
+
+
+def _runs(binary, n_columns):
+    """Neighbours of which one is 1 in every row."""
+    blocks, j = [], 0
     while j < n_columns:
         stop = j
-        if j in binary and not constant[j]:
+        if j in binary and np.ptp(binary[j]):
             total = np.zeros_like(binary[j])
             while stop in binary and total.min() == 0 and total.max() <= 1:
                 total = total + binary[stop]
@@ -336,12 +437,14 @@ def check_present(column, name):
 def check_block(X, columns, names):
     """Raise where columns given as a one-hot block are none."""
     try:
-        one_hot = (block_codes(take_block(X, columns)) >= 0).all()
+        codes = block_codes(take_block(X, columns), left_out=True)
+        one_hot = (codes >= 0).all() and (codes < len(columns)).any()
     except (TypeError, ValueError):
         one_hot = False
     if not one_hot:
         names = cut([names[j] for j in columns])
         raise ValueError(
             f"The columns {names} of categorical_features are not one-hot: every "
-            "row must have a single 1 and zeros otherwise."
+            "row must have a single 1 and zeros otherwise, or zeros alone where a "
+            "level was left out."
         )

@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_ct._tables.containers import (
+    NONE_OF_THEM,
     column_names,
     is_frame,
     put_cells,
@@ -24,6 +25,7 @@ from sklearn_ct._tables.discover import (
     special_codes,
     take_block,
     to_numbers,
+    with_left_out,
 )
 from sklearn_ct._tables.feature import ABSENT, MISSING, UNKNOWN, cut
 from sklearn_ct._tables.scaling import Scaling, median
@@ -227,7 +229,7 @@ class TabularEncoder(BaseEstimator):
                 block = take_block(X, variable.columns)
                 for cells, position in zip(block.T, variable.columns, strict=True):
                     check_present(cells, self.names_[position])
-                values[:, j] = block_codes(block)
+                values[:, j] = block_codes(block, variable.left_out)
             elif not variable.is_number:
                 values[:, j] = self._category_codes(X, variable)
             elif not plain:
@@ -312,7 +314,8 @@ class TabularEncoder(BaseEstimator):
         codes = self.embed(self.read(X))
         for variable in self.variables_:
             if variable.is_block:
-                codes[:, variable.slots] = take_block(X, variable.columns)
+                block = take_block(X, variable.columns)
+                codes[:, variable.slots] = with_left_out(block, variable.left_out)
         return codes
 
     # -- codes -> values -> table -----------------------------------------------
@@ -375,7 +378,7 @@ class TabularEncoder(BaseEstimator):
                 continue
             new = values[changed, j]
             if variable.is_block:
-                cells = np.eye(len(variable.columns))[new.astype(int)]
+                cells = np.eye(len(variable.categories))[new.astype(int)]
                 for k, position in enumerate(variable.columns):
                     put_cells(table, changed, position, cells[:, k])
             else:
@@ -438,6 +441,7 @@ class TabularEncoder(BaseEstimator):
             own = self._column_name(variable.columns[0])
             if variable.is_block:
                 names += map(self._column_name, variable.columns)
+                names += [f"{own}_{NONE_OF_THEM}"] * variable.left_out
             elif variable.is_number:
                 names.append(own)
             else:

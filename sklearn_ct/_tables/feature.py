@@ -71,6 +71,7 @@ class Variable:
         """Value of a missing cell."""
         return MISSING if self.is_number else ABSENT
 
+    @property
     def is_stepped(self):
         """Whether answers may have some of the changes only."""
         return self.step is not None or self.smallest > 0
@@ -79,6 +80,11 @@ class Variable:
     def is_block(self):
         """Whether the variable stands in several 0/1 columns of the input."""
         return len(self.columns) > 1
+
+    @property
+    def left_out(self):
+        """Whether a level of a block has no column."""
+        return self.is_block and len(self.categories) > len(self.columns)
 
     def snap(self, values, direction=0.0):
         """Round as answers are: to the step, to what `round` does, to the grid."""

@@ -407,3 +407,30 @@ def test_powers_keep_decimals(rows):
     income = result.counterfactuals.income
     np.testing.assert_array_equal(income, income.round(1))
     assert result.counterfactuals.age.dtype == X.age.dtype
+
+
+# -- one-hot columns of the input ------------------------------------------------
+
+
+@pytest.mark.parametrize("apart", [False, True], ids=["together", "apart"])
+@pytest.mark.parametrize("drop_first", [False, True])
+@pytest.mark.parametrize("scaler", [StandardScaler(), MinMaxScaler((-1, 1))], ids=str)
+def test_one_hot_columns_behind_scalers_are_one_category(
+    rows, scaler, drop_first, apart
+):
+    X, y = pd.get_dummies(rows[0], drop_first=drop_first), rows[1]
+    cities = [name for name in X if name.startswith("city")]
+    if apart:
+        X = X[["age", cities[0], "income", *cities[1:]]]
+    pipeline = make_pipeline(scaler, classifier()).fit(X, y)
+    asked = asked_of(pipeline, X)[:60]
+    result = explain(pipeline, asked, "ok", mutability=NUMBERS_STAY)
+    count = result.counterfactuals[cities].sum(axis=1)
+    assert (count <= 1).all()
+    assert drop_first or (count == 1).all()
+    reached = np.zeros(len(asked), dtype=bool)
+    for city in [*cities, *[None] * drop_first]:
+        moved = asked.assign(**{name: name == city for name in cities})
+        reached |= pipeline.predict(moved) == "ok"
+    np.testing.assert_array_equal(result.valid, reached)
+    assert reached.any()

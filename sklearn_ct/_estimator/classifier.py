@@ -165,7 +165,8 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
     them; conventional training needs no such thing.
 
     Protecting a feature does not remove what other features say about it. The fitted
-    object keeps up to 1,000 encoded training rows of each class.
+    object keeps up to 1,000 encoded training rows of each class, and up to 5,000 of
+    all, from which relations are learned behind pipelines.
 
     References
     ----------

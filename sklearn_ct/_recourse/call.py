@@ -48,7 +48,6 @@ def explain_table(X, subject, options):
     if glossary:
         codec = narrowed(codec, glossary)
         subject = subject.under(codec)
-    subject.relations.check(rules)
     factual = codec.read(X)
     before = _predict(subject, X)
     target = _targets(options.target, subject.classes, before)
@@ -73,6 +72,9 @@ def explain_table(X, subject, options):
     bounds = _bounds(X, subject, rules, factual)
     open_ = np.flatnonzero(before.argmax(axis=1) != target) if n else np.arange(0)
     found = _answer_all(subject, bounds, target, request, options, open_, seed)
+    infeasible = found.status == Status.INFEASIBLE
+    for none, sentence in subject.relations.out_of_reach(rules):
+        found.reason[infeasible & np.broadcast_to(none, n)[:, None]] = sentence
     result = _result(X, subject, factual, target, found, request, options.noise, seed)
     if options.glossary is not None:
         result = replace(result, glossary=in_words(codec, glossary))

@@ -179,12 +179,14 @@ class Relations:
         padded = np.hstack([variables, np.zeros((len(variables), 1), dtype=bool)])
         return np.logical_or.reduce([padded[:, each] for each in self.spoken()])
 
-    def check(self, rules):
-        """Refuse rules that leave a relation without any value.
+    def out_of_reach(self, rules):
+        """Tell where rules leave a relation without any value.
 
-        Raises
+        Yields
         ------
-        ValueError
+        none : boolean ndarray of shape (1,) or (n,)
+            Whose rules do.
+        sentence : str
             It names the relation and the column.
         """
         for r in np.flatnonzero(self.where < 0):
@@ -198,10 +200,13 @@ class Relations:
                 rest = 0.0 if minus < 0 else ends[1][:, minus]
                 none = self.sign[r] * (ends[0][:, column] - rest) > self.limit[r]
             if none.any():
-                raise ValueError(
-                    f"The 'domain' of column {variable.name!r} leaves no value with "
-                    f"which the relation {str(self.words[self.source[r]])!r} holds. "
-                    "Widen the domain, or leave the relation out of 'relations'."
+                yield (
+                    none,
+                    (
+                        f"the 'domain' of column {variable.name!r} leaves no value with "
+                        f"which the relation {str(self.words[self.source[r]])!r} holds: "
+                        "widen the domain, or leave the relation out of 'relations'"
+                    ),
                 )
 
     # -- asked of values --------------------------------------------------------

@@ -30,6 +30,7 @@ def drawn(seed, *, n=(400, 800), rate=(0.5, 0.35), scale=(1.5, 1.0), none=(0.1, 
         "qualified": rng.uniform(size=len(codes)) < 0.5,
         "infeasible": infeasible,
         "fallback": np.zeros(len(codes), dtype=bool),
+        "below_tau": np.zeros(len(codes), dtype=bool),
         "cost": cost,
         "n_changes": np.where(rejected & ~infeasible, 1.0, np.nan),
     }

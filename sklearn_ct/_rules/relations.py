@@ -200,16 +200,13 @@ class Relations:
                 rest = 0.0 if minus < 0 else ends[1][:, minus]
                 none = self.sign[r] * (ends[0][:, column] - rest) > self.limit[r]
             if none.any():
-                yield (
-                    none,
-                    (
-                        f"the 'domain' of column {variable.name!r} leaves no value with "
-                        f"which the relation {str(self.words[self.source[r]])!r} holds: "
-                        "widen the domain, or leave the relation out of 'relations'"
-                    ),
+                words = str(self.words[self.source[r]])
+                sentence = (
+                    f"the 'domain' of column {variable.name!r} leaves no value with "
+                    f"which the relation {words!r} holds: widen the domain, or leave "
+                    "the relation out of 'relations'"
                 )
-
-    # -- asked of values --------------------------------------------------------
+                yield none, sentence
 
     def excess(self, values):
         """By how much rows break each side, (n, R); 0 where they keep it."""

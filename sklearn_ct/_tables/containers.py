@@ -148,7 +148,8 @@ def put_cells(table, rows, position, cells):
 
 def alike(cells, column):
     """Give numbers of the kind that a column of objects holds, such as `Decimal`."""
-    kinds, plain = {type(cell) for cell in column} & {Decimal, Fraction}, cells.tolist()
+    kinds = {type(cell) for cell in column} & {Decimal, Fraction}
+    plain = np.asarray(cells).tolist()
     if not kinds or not {type(cell) for cell in plain} <= {float, int}:
         return cells
     kind = kinds.pop()

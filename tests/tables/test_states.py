@@ -72,7 +72,11 @@ def test_values_equal_themselves_and_tables_come_back(encoder):
     assert values[1, 2] == ABSENT
     written = encoder.write(values, X, np.arange(7))
     pd.testing.assert_frame_equal(written, X, check_exact=True)
-    pd.testing.assert_frame_equal(encoder.table(values), X)
+    table = encoder.table(values)
+    assert (table.dtypes == X.dtypes).all()
+    # Text without a cell is None or NaN, by the version of pandas.
+    pd.testing.assert_frame_equal(table.isna(), X.isna())
+    np.testing.assert_array_equal(encoder.read(table), values)
     special = encoder.special(values)
     np.testing.assert_array_equal(special[:, 0], [0, 1, 0, 1, 0, 1, 0])
     np.testing.assert_array_equal(special[:, 2], [0, 1, 0, 0, 0, 1, 0])

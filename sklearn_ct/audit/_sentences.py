@@ -32,7 +32,7 @@ def of_audit(audit, alpha):
     )
     weak = int(audit.rows["below_tau"].sum())
     if weak:
-        lines.append(f"{weak:,} answers are weaker than was asked for: see below_tau.")
+        lines.append(f"Weaker than was asked for are {weak:,} answers: see below_tau.")
     lines += _compared(audit, alpha)
     lines += _not_done(audit)
     lines.append(

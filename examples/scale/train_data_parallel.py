@@ -7,7 +7,7 @@ of those; the gradients of a mini-batch are averaged over the processes, so that
 have the same weights at every step. skorch's Accelerate integration averages them. On
 two processes of this machine:
 
-    torchrun --standalone --nproc-per-node 2 examples/train_data_parallel.py
+    torchrun --standalone --nproc-per-node 2 examples/scale/train_data_parallel.py
 
 With ``python`` instead of ``torchrun ...`` it is one process. On several machines
 ``torchrun --nnodes ...``, on GPUs ``accelerate launch`` and no ``cpu=True``.

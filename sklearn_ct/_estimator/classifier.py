@@ -548,7 +548,8 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
             these names as its columns; whatever is not said is left out. The search
             obeys it: a number that changes becomes a multiple of its ``step``, and by
             no less than its ``smallest_change``. ``kind`` is ``"action"``,
-            ``"waiting"`` (time does it) or ``"history"`` (nobody can change it now);
+            ``"waiting"`` (time does it) or ``"history"`` (nobody can change it now:
+            changed for rows alone that have no answer without it);
             ``values`` has words for categories. Columns that follow from others by
             ``project`` keep the values that it gives.
         effort : {"full", "walk"}, default="full"

@@ -18,7 +18,7 @@ from sklearn_ct._result.counterfactuals import Counterfactuals
 from sklearn_ct._result.status import Status
 from sklearn_ct._rules.bounds import Bounds
 from sklearn_ct._rules.derived import Link, differ
-from sklearn_ct._rules.glossary import in_words, narrowed, parse
+from sklearn_ct._rules.glossary import in_words, lying_in_the_past, narrowed, parse
 from sklearn_ct._rules.rules import Rules
 from sklearn_ct._tables.containers import is_frame, take_rows
 from sklearn_ct.generators import GENERATORS
@@ -71,7 +71,13 @@ def explain_table(X, subject, options):
     seed = draw.randint(np.iinfo(np.int32).max)
     bounds = _bounds(X, subject, rules, factual)
     open_ = np.flatnonzero(before.argmax(axis=1) != target) if n else np.arange(0)
-    found = _answer_all(subject, bounds, target, request, options, open_, seed)
+    past = np.isin(np.arange(len(codec.variables_)), lying_in_the_past(glossary))
+    now = bounds.freeze(past) if past.any() else bounds
+    found = Found.none(factual, options.n_counterfactuals, Status.ALREADY)
+    _answer_all(found, open_, subject, now, target, request, options, seed)
+    if past.any():  # which is asked for where nothing else is an answer
+        open_ = open_[(found.status[open_] == Status.INFEASIBLE).all(axis=1)]
+        _answer_all(found, open_, subject, bounds, target, request, options, seed)
     infeasible = found.status == Status.INFEASIBLE
     for none, sentence in subject.relations.out_of_reach(rules):
         found.reason[infeasible & np.broadcast_to(none, n)[:, None]] = sentence
@@ -90,8 +96,8 @@ def _bounds(X, subject, rules, factual):
     return bounds.hold(special, held | (special & ~missing))
 
 
-def _answer_all(subject, bounds, target, request, options, open_, seed):
-    """Answer the open rows in blocks, one or more for each process."""
+def _answer_all(found, open_, subject, bounds, target, request, options, seed):
+    """Write the answers of the open rows, in blocks, one or more for each process."""
     n, k = len(target), options.n_counterfactuals
     # Blocks bound the memory; every process gets as many, of the same size.
     jobs = effective_n_jobs(options.n_jobs)
@@ -117,15 +123,12 @@ def _answer_all(subject, bounds, target, request, options, open_, seed):
         backend, _ = get_active_backend()
         return_as = "generator" if backend.supports_return_generator else "list"
         answered = Parallel(n_jobs=options.n_jobs, return_as=return_as)(asked)
-    found = Found.none(bounds.factual, k, Status.ALREADY)
     bar = tqdm(total=n, desc="explaining", unit="row", disable=not options.verbose)
     with bar:
         bar.update(n - len(open_))
         for rows, block in zip(blocks, answered, strict=True):
-            found.values[rows] = block.values
-            found.status[rows], found.reason[rows] = block.status, block.reason
+            found.put(rows, slice(None), block)
             bar.update(len(rows))
-    return found
 
 
 def _answer(subject, bounds, target, request, rows, k, seed):

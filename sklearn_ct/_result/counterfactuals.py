@@ -249,9 +249,10 @@ class Counterfactuals:
 
         For the person rather than the analyst: with the labels, units, steps and kinds
         of the ``glossary`` that `explain` was given, names made readable where it says
-        nothing; no probability; alternatives as alternatives; why there is none, where
-        there is none. A number without a step is shown with three digits if it is a
-        fraction: what was checked is then near what is read.
+        nothing; no probability. Alternatives are options, those first that only ask to
+        act; what lies in the past is told apart, for information; and why there is
+        none, where there is none. A number without a step is shown with three digits
+        if it is a fraction: what was checked is then near what is read.
 
         Parameters
         ----------
@@ -264,9 +265,10 @@ class Counterfactuals:
             text.
         template : callable, default=None
             ``template(letter) -> str`` in place of the built-in words: ``letter`` has
-            ``row``, ``target``, ``outcome``, ``already``, ``reason`` and ``ways``, each
-            a tuple of changes with ``feature``, ``label``, ``kind``, ``before``,
-            ``after`` and ``sentence``.
+            ``row``, ``target``, ``outcome``, ``already``, ``reason``, ``ways`` and
+            ``past`` (ways with a part that lies in the past), each way a tuple of
+            changes with ``feature``, ``label``, ``kind``, ``before``, ``after`` and
+            ``sentence``.
 
         Returns
         -------

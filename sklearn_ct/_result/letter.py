@@ -11,7 +11,8 @@ import pandas as pd
 from sklearn_ct._result.describe import exact, is_number
 from sklearn_ct._result.status import Status
 
-ORDINALS = ("First", "Second", "Third", "Fourth", "Fifth", "Sixth", "Seventh")
+NUMBERS = ("two", "three", "four", "five", "six", "seven", "eight", "nine")
+KINDS = ("action", "waiting", "history")  # from what is open to what is not
 DETERMINERS = ("your", "the", "a", "an")
 
 
@@ -56,7 +57,11 @@ class Letter:
     already : bool
         Whether the person has it already.
     ways : tuple of tuple of Change
-        Each by itself is enough, with all of its changes.
+        Each by itself is enough, with all of its changes. Those that only ask to act
+        stand before those that ask to wait.
+    past : tuple of tuple of Change
+        More ways, of which a part lies in the past: they explain the decision and
+        cannot be gone.
     reason : str
         In plain words, why there is none; otherwise empty.
     """
@@ -66,6 +71,7 @@ class Letter:
     outcome: str | None
     already: bool
     ways: tuple
+    past: tuple
     reason: str
 
 
@@ -86,44 +92,43 @@ def letter_of(part, outcome):
     if outcome is None and isinstance(target, str):
         outcome = _worded(target)
     changes = part.changes()
-    ways = tuple(
-        tuple(
-            words.change(feature, old, new)
-            for feature, old, new in zip(
-                own["feature"], own["from"], own["to"], strict=True
-            )
-        )
-        for _, own in changes.groupby("alternative")
-    )
     already = bool((part.status == Status.ALREADY).any())
-    none = not already and not ways
+    by_kind = {kind: [] for kind in KINDS}
+    for _, own in changes.groupby("alternative"):
+        cells = zip(own["feature"], own["from"], own["to"], strict=True)
+        way = tuple(words.change(*cell) for cell in cells)
+        if not already:
+            by_kind[max((change.kind for change in way), key=KINDS.index)].append(way)
+    ways = tuple(by_kind["action"] + by_kind["waiting"])
+    none = not already and not any(by_kind.values())
     return Letter(
         row=part.to_frame().index[0],
         target=target,
         outcome=outcome,
         already=already,
-        ways=() if already else ways,
+        ways=ways,
+        past=tuple(by_kind["history"]),
         reason=words.reason(part.reason[0]) if none else "",
     )
 
 
 def text_of(letter):
     """Write a letter as plain text."""
-    paragraphs = [_opening(letter)]
-    for title, changes in _titled(letter):
+    paragraphs = []
+    for title, changes in _parts(letter):
         lines = [f"- {change.sentence}" for change in changes]
-        paragraphs.append("\n".join([title] * bool(title) + lines))
+        paragraphs.append("\n".join([title, *lines]))
     return "\n\n".join(paragraphs)
 
 
 def html_of(letter):
     """Write a letter as a piece of HTML."""
-    parts = [f"<p>{escape(_opening(letter))}</p>"]
-    for title, changes in _titled(letter):
-        if title:
-            parts.append(f"<h3>{escape(title)}</h3>")
-        lines = "".join(f"<li>{escape(change.sentence)}</li>" for change in changes)
-        parts.append(f"<ul>{lines}</ul>")
+    parts = []
+    for title, changes in _parts(letter):
+        parts.append(f"<p>{escape(title)}</p>")
+        if changes:
+            lines = "".join(f"<li>{escape(change.sentence)}</li>" for change in changes)
+            parts.append(f"<ul>{lines}</ul>")
     return f'<div class="letter">{"".join(parts)}</div>'
 
 
@@ -297,10 +302,7 @@ def _yours(label):
 def _sentence(kind, label, before, after, way, missing):
     """Say a change as what it is to the person."""
     if kind == "history":
-        return (
-            f"For {label}, your record would have to show {after} instead of {before}. "
-            "This lies in the past, and cannot be acted on now."
-        )
+        return f"Your record shows {before} for {label}; it would have to show {after}."
     if kind == "waiting":
         done = {1: "has reached", -1: "has come down to", 0: "is"}[way]
         return (
@@ -313,23 +315,53 @@ def _sentence(kind, label, before, after, way, missing):
     return f"{verb} {label} from {before} to {after}."
 
 
-def _opening(letter):
-    decision = "another one" if letter.outcome is None else f"“{letter.outcome}”"
+def _parts(letter):
+    """Sentences of a letter, each with the changes that it is about."""
+    decision = "a different one" if letter.outcome is None else f"“{letter.outcome}”"
+    several = len(letter.ways) > 1
     if letter.already:
         here = "" if letter.outcome is None else f": it is {decision} already"
-        return f"Nothing has to change for the decision{here}."
-    if not letter.ways:
-        return letter.reason
-    then = f"The decision would be {decision}"
-    if len(letter.ways) > 1:
-        return f"{then} in each of the following ways. One of them is enough."
-    several = len(letter.ways[0]) > 1
-    return f"{then} with {'these changes together' if several else 'this change'}:"
-
-
-def _titled(letter):
-    """Each way with the line above it, which a single one does without."""
+        yield f"Nothing has to change for the decision{here}.", ()
+        return
+    if letter.reason:
+        yield letter.reason, ()
+        return
+    if several:
+        yield f"The decision would be {decision} with any one of these options.", ()
+    elif not letter.ways:
+        yield (
+            "We have found nothing that you could change now for the decision to be "
+            f"{decision}.",
+            (),
+        )
     for k, changes in enumerate(letter.ways):
-        several = " (all of it together)" if len(changes) > 1 else ""
-        place = ORDINALS[k] if k < len(ORDINALS) else f"{k + 1}th"
-        yield f"{place} way{several}:" if len(letter.ways) > 1 else "", changes
+        together = _together(len(changes))
+        if several:
+            yield f"Option {k + 1}, {together}:", changes
+        else:
+            yield f"The decision would be {decision} with {together}:", changes
+    for changes in letter.past:
+        yield (
+            f"For your information: the decision would {'also ' * bool(letter.ways)}be "
+            f"{decision} with {_together(len(changes))}. {PAST}",
+            changes,
+        )
+    yield CLOSING, ()
+
+
+PAST = (
+    "You cannot bring that about now: it lies in the past, at least in part. If an "
+    "entry is wrong, ask us to correct it."
+)
+CLOSING = (
+    "This says how we would decide by the details that we hold, with everything else "
+    "as it is. It is no promise for a later application."
+)
+
+
+def _together(n):
+    """Say that all of the changes are needed."""
+    if n == 1:
+        return "this change alone"
+    number = NUMBERS[n - 2] if n - 2 < len(NUMBERS) else n
+    return "both of these changes" if n == 2 else f"all {number} of these changes"

@@ -104,6 +104,11 @@ def narrowed(codec, entries):
     return own
 
 
+def lying_in_the_past(entries):
+    """Variables that are history: nobody can act on them."""
+    return [j for j, entry in entries.items() if entry.kind == "history"]
+
+
 def in_words(codec, entries):
     """Entries as plain dicts by the names of the variables, for the answers."""
     return {codec.variables_[j].name: asdict(entry) for j, entry in entries.items()}

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from sklearn_ct import Counterfactuals, CounterfactualTrainedClassifier
-from sklearn_ct._result.letter import figures, readable
+from sklearn_ct._result.letter import CLOSING, figures, readable
 from sklearn_ct.datasets import make_loan_applications
 
 GLOSSARY = {
@@ -69,7 +69,7 @@ def made(before, after, glossary=None, **parts):
 def of_one(name, old, new, **entry):
     before, after = (pd.DataFrame({name: [value]}) for value in (old, new))
     one = made(before, after, {name: entry} if entry else None)
-    return one.letter(0).split("\n- ")[1]
+    return one.letter(0).split("\n- ")[1].split("\n\n")[0]
 
 
 def test_letters_of_many_people(answers):
@@ -85,7 +85,8 @@ def test_letters_of_many_people(answers):
     assert not re.search(r"\d\.\d", text)  # no probability, no fraction
     assert not re.search(r"(Raise|Lower|Change) your (years in work|late|age)", text)
     assert text.count("Wait until") > 10
-    assert text.count("lies in the past") > 10
+    assert text.count("Your record shows") >= text.count("For your information") > 10
+    assert text.count("no promise") == 250
     read = {
         "yearly income": (500, 1000),
         "other debts": (250, 0),
@@ -103,8 +104,8 @@ def test_letters_of_many_people(answers):
             seen[label] += 1
     assert all(count > 5 for count in seen.values())
     assert "from “rent” to “a home of your own”" in text
-    assert "First way" in text
-    assert "Second way" in text
+    assert "Option 1, this change alone:" in text
+    assert "Option 2, both of these changes:" in text
 
 
 def test_html(answers):
@@ -127,7 +128,10 @@ def test_html(answers):
 
 def test_a_template_has_the_parts(answers):
     def template(letter):
-        ways = [[(c.label, c.kind, c.after) for c in way] for way in letter.ways]
+        both = letter.ways + letter.past
+        assert all(c.kind != "history" for way in letter.ways for c in way)
+        assert all("history" in [c.kind for c in way] for way in letter.past)
+        ways = [[(c.label, c.kind, c.after) for c in way] for way in both]
         return f"{letter.row}: {letter.outcome} {ways}"
 
     texts = answers.letters(template=template, outcome={"approved": "a loan"})
@@ -141,22 +145,46 @@ def test_one_way_or_several():
     after = pd.DataFrame({"net": [2, 1], "b": ["x", "y"]})
     both = made(before, after)
     assert both.letter(0) == (
-        "The decision would be “yes” in each of the following ways. One of them is "
-        "enough.\n\nFirst way:\n- Raise your net from 1 to 2.\n\nSecond way:\n- Change "
-        "your b from “x” to “y”."
+        "The decision would be “yes” with any one of these options.\n\nOption 1, this "
+        "change alone:\n- Raise your net from 1 to 2.\n\nOption 2, this change alone:\n"
+        f"- Change your b from “x” to “y”.\n\n{CLOSING}"
     )
     assert both[1].letter(0) == (
-        "The decision would be “yes” with this change:\n\n- Change your b from “x” to "
-        "“y”."
+        "The decision would be “yes” with this change alone:\n- Change your b from “x” "
+        f"to “y”.\n\n{CLOSING}"
     )
     # An alternative that was not found is no way.
     status = np.array(["valid", "infeasible"], dtype=object)
     changed = np.array([[True, False], [False, False]])
     some = replace(both, status=status, _changed=changed)
-    assert "with this change" in some.letter(0)
+    assert "be “yes” with this change alone" in some.letter(0)
     assert "“good luck”" in both.letter(0, outcome="good luck")
     numbers = replace(both, target=np.array([1, 1]))
-    assert "would be another one in each" in numbers.letter(0)
+    assert "would be a different one with any one" in numbers.letter(0)
+
+
+def test_what_can_be_done_stands_first_and_the_past_apart():
+    before = pd.DataFrame({"late": [2] * 3, "net": [1] * 3, "time": [3] * 3})
+    after = pd.DataFrame({"late": [0, 2, 2], "net": [5, 1, 9], "time": [3, 4, 3]})
+    kinds = {"late": {"kind": "history"}, "time": {"kind": "waiting"}}
+    three = made(before, after, kinds)
+    assert three.letter(0).split("\n\n") == [
+        "The decision would be “yes” with any one of these options.",
+        "Option 1, this change alone:\n- Raise your net from 1 to 9.",
+        "Option 2, this change alone:\n- Wait until the entry for your time has "
+        "reached 4; at present it is 3.",
+        "For your information: the decision would also be “yes” with both of these "
+        "changes. You cannot bring that about now: it lies in the past, at least in "
+        "part. If an entry is wrong, ask us to correct it.\n- Your record shows 2 for "
+        "your late; it would have to show 0.\n- Raise your net from 1 to 5.",
+        CLOSING,
+    ]
+    past = three[0].letter(0, format="html")
+    assert past.startswith(
+        '<div class="letter"><p>We have found nothing that you could change now for '
+        "the decision to be “yes”.</p><p>For your information: the decision would be “yes” "
+    )
+    assert past.count("<ul>") == 1
 
 
 @pytest.mark.parametrize(
@@ -242,8 +270,7 @@ def test_nothing_to_change():
         (
             (3, 1),
             {"kind": "history"},
-            "For your net income, your record would have to show 1 instead of 3. This "
-            "lies in the past, and cannot be acted on now.",
+            "Your record shows 3 for your net income; it would have to show 1.",
         ),
         ((True, False), {}, "Change your net income from “yes” to “no”."),
         (("a_1", "<= 4"), {}, "Change your net income from “a 1” to “<= 4”."),
@@ -269,7 +296,7 @@ def test_a_block_in_words():
     after = 1 - before
     block = tuple(before)
     one = made(before, after, _features=[(block, (0, 1))], _changed=np.array([[True]]))
-    assert one.letter(0).endswith("- Change your home from “rent” to “my own”.")
+    assert one.letter(0).split("\n\n")[0].endswith("from “rent” to “my own”.")
 
 
 @pytest.mark.parametrize(

@@ -233,3 +233,22 @@ def test_rounding_to_steps_by_brute_force():
     here = np.zeros(5)
     new = np.array([0.0, 0.5, 0.75, 0.7, -1.0])
     assert stepped.is_answer(new, here).tolist() == [True, False, True, False, True]
+
+
+def test_the_past_is_asked_for_where_nothing_else_helps(clf, loans):
+    asked = rejected(clf, loans[0], 60)
+    closed = {"*": "none", "late_payments": "decrease", "savings": "both"}
+    options = {"domain": {"savings": (0, 20_000)}}
+    kind = {"late_payments": {"kind": "history"}}
+    free = clf.explain(asked, "approved", mutability=closed, **options)
+    told = clf.explain(asked, "approved", mutability=closed, glossary=kind, **options)
+    shut = closed | {"late_payments": "none"}
+    held = clf.explain(asked, "approved", mutability=shut, **options)
+    was = asked["late_payments"].to_numpy()
+    lapse = [(one.counterfactuals["late_payments"] < was).sum() for one in (free, told)]
+    assert free.valid.sum() == told.valid.sum() > held.valid.sum() > 0
+    assert lapse[0] > lapse[1] == (told.valid & ~held.valid).sum()
+    alone = clf.explain(
+        asked[7:8], "approved", mutability=closed, glossary=kind, **options
+    )
+    pd.testing.assert_frame_equal(alone.counterfactuals, told.counterfactuals[7:8])

@@ -1,7 +1,7 @@
 """The terms of the objective: divergence, adversarial loss, ridge.
 
 Every function takes logits ``M(x)`` of shape ``(n, K)`` and class indices of shape
-``(n,)``; the table of ``docs/user_guide.md`` says where each equation is.
+``(n,)``; the table of ``docs/guide/method.md`` says where each equation is.
 """
 
 from dataclasses import dataclass

@@ -137,7 +137,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         Class labels.
     n_features_in_ : int
         Columns seen by `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Their names, where they are strings.
     net_ : CounterfactualNet
         The trained skorch net.
@@ -190,7 +190,8 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
     # Where the question mark of its HTML leads to.
     _doc_link_module = "sklearn_ct"
     _doc_link_template = (
-        "https://github.com/sklearn-ct/sklearn-ct/blob/main/docs/user_guide.md"
+        "https://sklearn-ct.github.io/sklearn-ct/api/generated/"
+        "{estimator_module}.{estimator_name}.html"
     )
 
     def __init__(  # noqa: PLR0913 - flat, as scikit-learn needs it

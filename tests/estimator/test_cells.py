@@ -278,5 +278,6 @@ def test_tags_and_names(kept, holes):
     assert {f"savings_{CODE}", "debt_missing", "housing_missing"} <= set(names)
 
 
-def test_the_question_mark_leads_to_the_guide(kept):
-    assert "sklearn-ct/blob/main/docs/user_guide.md" in kept._repr_html_()
+def test_the_question_mark_leads_to_the_page_of_the_class(kept):
+    page = "api/generated/sklearn_ct.CounterfactualTrainedClassifier.html"
+    assert f"sklearn-ct.github.io/sklearn-ct/{page}" in kept._repr_html_()

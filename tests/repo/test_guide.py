@@ -1,18 +1,21 @@
-"""What the user guide tells to write runs, section by section."""
+"""What the pages of the site tell to write runs, page by page."""
 
 import re
 from pathlib import Path
 
 import pytest
 
-GUIDE = Path(__file__).parents[2] / "docs" / "user_guide.md"
-SECTIONS = ["What goes together", "Write letters"]
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = ["guide/rules.md", "guide/letters.md"]
 
 
-@pytest.mark.parametrize("title", SECTIONS)
-def test_code_of_a_section_runs(title):
-    text = GUIDE.read_text(encoding="utf-8")
-    section = re.split(rf"\n##+ {title}\n", text)[1].split("\n## ")[0]
-    blocks = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
-    assert blocks
-    exec("\n".join(blocks), {})
+def blocks(page):
+    text = (DOCS / page).read_text(encoding="utf-8")
+    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_code_of_a_page_runs(page):
+    code = blocks(page)
+    assert code
+    exec("\n".join(code), {})

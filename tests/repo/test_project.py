@@ -174,7 +174,9 @@ def test_files_that_the_page_of_the_house_names_exist():
 
 
 def test_every_equation_stands_where_the_guide_says():
-    table = read("docs/user_guide.md").split("| equation | where |")[1].split("\n\n")[0]
+    table = (
+        read("docs/guide/method.md").split("| equation | where |")[1].split("\n\n")[0]
+    )
     places = re.findall(r"`([\w.]+\.\w+)`", table)
     assert len(places) > 15
     for place in places:

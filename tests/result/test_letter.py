@@ -85,7 +85,7 @@ def test_letters_of_many_people(answers):
     assert not re.search(r"\d\.\d", text)  # no probability, no fraction
     assert not re.search(r"(Raise|Lower|Change) your (years in work|late|age)", text)
     assert text.count("Wait until") > 10
-    assert text.count("Your record shows") >= text.count("For your information") > 10
+    assert "Your record shows" not in text  # everybody can do without the past
     assert text.count("no promise") == 250
     read = {
         "yearly income": (500, 1000),
@@ -182,7 +182,7 @@ def test_what_can_be_done_stands_first_and_the_past_apart():
     past = three[0].letter(0, format="html")
     assert past.startswith(
         '<div class="letter"><p>We have found nothing that you could change now for '
-        "the decision to be “yes”.</p><p>For your information: the decision would be “yes” "
+        "the decision to be “yes”.</p><p>For your information: the decision would be "
     )
     assert past.count("<ul>") == 1
 

@@ -149,8 +149,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         Epochs trained, and the training loss of each.
     history_ : DataFrame
         A row an epoch: ``train_loss``, its unweighted terms ``loss_clf`` and so on
-        (``div``, ``adv``, ``reg``), ``mature_share``, seconds
-        (``dur``) and more; the user guide lists them.
+        (``div``, ``adv``, ``reg``), ``mature_share``, seconds ``dur``; see the guide.
 
     Notes
     -----
@@ -505,6 +504,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         n_counterfactuals=1,
         max_changes=None,
         tau=None,
+        min_plausibility=None,
         generator=None,
         feature_costs=None,
         glossary=None,
@@ -534,10 +534,12 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         max_changes : int, default=None
             Features that may change at most.
         tau : float, default=None
-            Probability of the target that the search aims at; None: 0.7, or the
-            classifier's if that is greater. Answers at a half are often refused by the
-            same model trained on other rows. Where it is out of reach, the strongest
-            answer found is given, and its reason says so.
+            Probability of the target to aim at; None: 0.7, at which answers outlast a
+            training on other rows, or the classifier's if greater. Where it is out of
+            reach, the strongest answer is given, and its reason says so.
+        min_plausibility : float, default=None
+            How high answers must stand among real rows of the target, 0 to 1: with
+            0.05 none is rarer than the rarest 5 % of these. None: however low.
         generator : str or BaseGenerator, default=None
             None: the classifier's.
         feature_costs : dict, default=None

@@ -15,7 +15,7 @@ from sklearn_ct._recourse.alternatives import Found, find_all
 from sklearn_ct._recourse.robustness import invalidation_rate
 from sklearn_ct._recourse.task import Request, cost_parts
 from sklearn_ct._result.counterfactuals import Counterfactuals
-from sklearn_ct._result.status import Status
+from sklearn_ct._result.status import TOO_RARE, Status
 from sklearn_ct._rules.bounds import Bounds
 from sklearn_ct._rules.derived import Link, differ
 from sklearn_ct._rules.glossary import in_words, lying_in_the_past, narrowed, parse
@@ -63,6 +63,7 @@ def explain_table(X, subject, options):
         cost=options.costs(codec),
         margin=float(options.margin),
         link=link,
+        min_plausibility=float(options.min_plausibility or 0.0),
     )
     # Without a seed the caller's generator is left alone, too.
     draw = check_random_state(
@@ -152,15 +153,21 @@ def _result(X, subject, factual, target, found, request, noise, seed):
     after = _predict(subject, table)
     answered = ~np.isin(status, [Status.INFEASIBLE, Status.ALREADY])
     failed = (after.argmax(axis=1) != target) & (status != Status.INFEASIBLE)
-    broken = np.zeros(len(values), dtype=bool)
+    broken, rare = np.zeros((2, len(values)), dtype=bool)
     if request.link is not None:
         linked = request.link(values[answered], query[answered])
         broken[answered] = differ(linked, values[answered]).any(axis=1)
-    if (failed | broken).any():
+    if request.min_plausibility:
+        # Codes made in other company may differ in their last bits.
+        codes = codec.embed(values[answered])
+        asked = request.min_plausibility
+        rare[answered] = ~subject.stands(codes, target[answered], asked)
+    if (failed | broken | rare).any():
         values, reason = values.copy(), reason.copy()
+        reason[rare] = TOO_RARE.format(request.min_plausibility)
         reason[failed] = "the answer found is not predicted as the target"
         reason[broken] = "the answer found is not left as it is by 'project'"
-        failed |= broken
+        failed |= broken | rare
         values[failed] = factual[failed]
         status[failed] = str(Status.INFEASIBLE)
         table = codec.write(values, X, query, factual)
@@ -189,7 +196,7 @@ def _result(X, subject, factual, target, found, request, noise, seed):
         _features=[(v.name, v.columns) for v in codec.variables_],
         _changed=values != factual,
         _codes=codes,
-        _references={classes[k]: real.codes for k, real in references.items()},
+        _standings={classes[k]: real.standing for k, real in references.items()},
     )
 
 

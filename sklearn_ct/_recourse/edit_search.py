@@ -22,6 +22,8 @@ ROUNDING = 1e-4
 # for the edits that the network is asked about.
 GREED_KEPT = 2.0
 GREED_TRIED = 10.0
+# Answers of a state, the cheapest, that are asked how they stand among real rows.
+ASKED = 8
 # Cost of a broken relation: that of moving another feature by a standard deviation.
 BROKEN = 1.0
 
@@ -108,6 +110,7 @@ def search_edits(task, edits, effort):
         # The cheapest answer of each row.
         is_answer = (margin > 0) & (broken == 0)
         answer = np.where(open_ & is_answer, cost, np.inf)
+        _leave_rare(task, (codes, owner, edits, tried), answer, is_answer, best)
         place = answer.argmin(axis=1)
         each = np.arange(len(owner))
         best.offer(owner, answer[each, place], edits.apply(values, tried[each, place]))
@@ -130,9 +133,41 @@ def search_edits(task, edits, effort):
             )
         now = task.margins(codes, owner)
         ok = (now[along] > 0) & task.keeps(values[along], row[along])
+        if task.request.min_plausibility and ok.any():
+            ok[ok] = task.stands(codes[along[ok]], row[along[ok]])
         whole = np.where(ok, paid[along].sum(axis=1), np.inf)
         best.offer(row[along], whole, values[along])
     return best.values, np.isfinite(best.cost)
+
+
+def _leave_rare(task, states, answer, is_answer, best):
+    """Take what stands too low for states to edit further, not for answers; in place.
+
+    Of each state the cheapest answers are asked how they stand.
+
+    Parameters
+    ----------
+    task : Task
+    states : tuple
+        Codes (s, d), rows (s,), all edits, and numbers of each state's (s, m).
+    answer : ndarray of shape (s, m)
+        Cost of each answer, infinite of what is none.
+    is_answer : boolean ndarray of shape (s, m)
+    best : Best
+    """
+    if not task.request.min_plausibility:
+        return
+    codes, owner, edits, tried = states
+    k = min(ASKED, answer.shape[1])
+    place = np.argpartition(answer, k - 1, axis=1)[:, :k]
+    cost = np.take_along_axis(answer, place, axis=1)
+    answer[:] = np.inf
+    state, which = np.nonzero(cost < best.cost[owner][:, None])
+    place = place[state, which]
+    edited = edits.edited(codes[state], tried[state, place])
+    stands = task.stands(edited, owner[state])
+    is_answer[state, place] = stands
+    answer[state[stands], place[stands]] = cost[state, which][stands]
 
 
 def _move_along(task, edits, along, edit, states):

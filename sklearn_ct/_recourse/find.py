@@ -15,7 +15,7 @@ from sklearn_ct._recourse.probe import probe
 from sklearn_ct._recourse.simplify import pull_back, restrict, sparsify
 from sklearn_ct._recourse.task import Task
 from sklearn_ct._recourse.walks import walk, walk_farther
-from sklearn_ct._result.status import BELOW_TAU, Status
+from sklearn_ct._result.status import BELOW_TAU, TOO_FEW, TOO_RARE, Status
 from sklearn_ct._rules.reasons import why
 
 # Probabilities that are tried in turn where that asked for is out of reach.
@@ -40,6 +40,9 @@ class Answers:
 def find(subject, bounds, target, request, rows, brief=False):
     """Answer rows that are not predicted as their targets yet.
 
+    Where the answers must stand at a height among real rows, those that do not stand
+    there anyway are searched among the ones that do.
+
     Parameters
     ----------
     subject : Subject
@@ -57,6 +60,25 @@ def find(subject, bounds, target, request, rows, brief=False):
     -------
     Answers
     """
+    share = request.min_plausibility
+    free = replace(request, min_plausibility=0.0)
+    answers = search(subject, bounds, target, free, rows, brief)
+    if not share:
+        return answers
+    rare = np.flatnonzero(answers.status != Status.INFEASIBLE)
+    codes = subject.codec.embed(answers.values[rare])
+    rare = rare[~subject.stands(codes, target[rare], share)]
+    other = search(subject, bounds.take(rare), target[rare], request, rows[rare], brief)
+    few = [k for k in np.unique(target) if len(subject.references.get(k, ())) < 2]
+    told = np.where(np.isin(target[rare], few), TOO_FEW, TOO_RARE.format(share))
+    other.reason = np.where(other.status == Status.INFEASIBLE, told, other.reason)
+    for name, value in vars(other).items():
+        getattr(answers, name)[rare] = value
+    return answers
+
+
+def search(subject, bounds, target, request, rows, brief=False):
+    """Answer rows as `find` does, every candidate held to the whole request."""
     answers = Answers(
         values=bounds.factual.copy(),
         status=np.full(len(target), Status.INFEASIBLE, dtype=object),
@@ -76,7 +98,7 @@ def find(subject, bounds, target, request, rows, brief=False):
         answers.values[left[found]] = values[found]
         return left[~found]
 
-    def search(task):
+    def whole(task):
         return run(task, brief)
 
     left = np.flatnonzero(~bounds.conflict.any(axis=1))
@@ -85,15 +107,15 @@ def find(subject, bounds, target, request, rows, brief=False):
         ask(left, request, request.tau, withstand_by_real_rows)
     elif full:
         # First with the probability asked for; what is left, with being predicted.
-        ask(ask(left, request, request.tau, search), request, 0.0, search)
+        ask(ask(left, request, request.tau, whole), request, 0.0, whole)
     else:
-        ask(left, request, 0.0, search)
+        ask(left, request, 0.0, whole)
     plain = replace(request, cost=np.ones_like(request.cost))
     if full and not brief and (request.cost != plain.cost).any():
         # Costs order the answers; they are no reason to have none.
         again = (answers.status == Status.INFEASIBLE) & ~bounds.conflict.any(axis=1)
         if again.any():
-            other = find(
+            other = search(
                 subject,
                 bounds.take(again),
                 target[again],
@@ -189,7 +211,8 @@ def run(task, brief=False, may_fall_back=True):
         if task.subject.mixes:
             probe(task, values, found)
             take_cheaper_real_rows(task, values, found)
-        if not brief:
+        # Rows that are held to a standing have reached the target otherwise.
+        if not brief and not task.request.min_plausibility:
             walk_farther(task, values, found)
         edit(task, values, found, THOROUGH, only_missing=True)
     status = np.where(found, Status.VALID, Status.INFEASIBLE).astype(object)

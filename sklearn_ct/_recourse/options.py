@@ -24,6 +24,7 @@ CONSTRAINTS = {
     "n_counterfactuals": [Count()],
     "max_changes": [Count(), None],
     "tau": [Interval(Real, 0, 1, closed="neither"), None],
+    "min_plausibility": [Interval(Real, 0, 1, closed="both"), None],
     "effort": [StrOptions({"full", "walk"})],
     "project": [callable, None],
     "margin": [Interval(Real, 0, None, closed="left")],
@@ -50,6 +51,7 @@ class ExplainOptions:
     n_counterfactuals: int = 1
     max_changes: int | None = None
     tau: float | None = None
+    min_plausibility: float | None = None
     generator: object = None
     feature_costs: dict | None = None
     glossary: object = None

@@ -5,6 +5,7 @@ from functools import cached_property
 import numpy as np
 
 from sklearn_ct._recourse.edits import Edits
+from sklearn_ct.metrics._standing import Standing
 
 
 class References:
@@ -33,6 +34,11 @@ class References:
         """Codes of the rows, of shape (k, n_codes)."""
         return self.codec.embed(self.values)
 
+    @cached_property
+    def standing(self):
+        """Where other rows stand among these, told by their codes."""
+        return Standing(self.codes)
+
     def edits(self, effort, choices=None):
         """List the edits to values of the rows, and to others that a call allows."""
         if choices:
@@ -44,7 +50,7 @@ class References:
     def under(self, codec):
         """Make the same rows those of a codec that differs in its steps alone."""
         same = References(codec, self.values)
-        vars(same)["codes"] = self.codes
+        vars(same).update(codes=self.codes, standing=self.standing)
         return same
 
     def extended(self, values, limit):

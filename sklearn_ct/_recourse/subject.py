@@ -78,6 +78,15 @@ class Subject:
         relations = replace(self.relations, codec=codec)
         return replace(self, codec=codec, references=references, relations=relations)
 
+    def stands(self, codes, target, share):
+        """Whether codes stand at least so high among real rows of targets, (n,)."""
+        stands = np.zeros(len(codes), dtype=bool)
+        for k in map(int, np.unique(target)):
+            if k in self.references:
+                rows = target == k
+                stands[rows] = self.references[k].standing.reach(codes[rows], share)
+        return stands
+
     def logits(self, codes):
         """Logits of codes, ndarray of shape (n, K)."""
         return self.network.logits(codes).numpy()

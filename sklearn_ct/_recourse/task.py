@@ -32,6 +32,8 @@ class Request:
         Perturbation of the numbers that an answer must withstand.
     link : callable or None
         ``(values, rows) -> values``: features that follow from others.
+    min_plausibility : float
+        Standing among real rows of the target that answers must reach.
     """
 
     generator: object
@@ -41,6 +43,7 @@ class Request:
     cost: np.ndarray
     margin: float = 0.0
     link: object = None
+    min_plausibility: float = 0.0
 
 
 class Task:
@@ -174,9 +177,16 @@ class Task:
             ok &= self.bounds.take(rows).holds(values, self.codec)
         elif self.in_steps:  # what follows from others has its own
             ok &= self.bounds.take(rows).in_steps(values, self.codec)
+        if self.request.min_plausibility and ok.any():
+            ok[ok] = self.stands(codes[ok], rows[ok])
         if self.request.margin and ok.any():
             ok[ok] = self.withstands(codes[ok], rows[ok])
         return ok
+
+    def stands(self, codes, rows):
+        """Whether codes of rows stand high enough among real rows of the target."""
+        asked = self.request.min_plausibility
+        return self.subject.stands(codes, self.target[rows], asked)
 
     def withstands(self, codes, rows):
         """Whether the target stays when all numbers move by the margin, at worst."""

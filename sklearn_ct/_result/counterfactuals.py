@@ -16,6 +16,10 @@ from sklearn_ct._result.status import Status
 from sklearn_ct._tables.containers import as_pandas, cells_of, take_rows
 from sklearn_ct.metrics import implausibility_distance
 
+# Of a standing: as rare as the rarest of twenty real rows.
+RARE = 0.05
+# Measures that are computed when first asked for.
+LAZY = ("implausibility", "plausibility")
 # Columns of the table of changes.
 CHANGES = ["row", "query", "alternative", "feature", "from", "to"]
 
@@ -83,7 +87,7 @@ class Counterfactuals:
     _features: list = field(default_factory=list)
     _changed: np.ndarray = None  # (m, n_variables)
     _codes: np.ndarray = None  # (m, d)
-    _references: dict = field(default_factory=dict)  # label -> codes of real rows
+    _standings: dict = field(default_factory=dict)  # label -> Standing of real rows
 
     def __post_init__(self):
         """Complete the parts, and freeze the arrays."""
@@ -117,13 +121,31 @@ class Counterfactuals:
         NaN for infeasible rows. Computed when first asked for; see
         `sklearn_ct.metrics.implausibility_distance`.
         """
+        return self._among_real_rows(
+            lambda codes, standing: implausibility_distance(
+                codes, standing.rows, average=False
+            )
+        )
+
+    @cached_property
+    def plausibility(self):
+        """Standing among real rows of the target class, 0 to 1, (m,).
+
+        The share of the real training rows that `fit` kept of the class which stand no
+        nearer to the others of them: real rows that nobody has seen are spread evenly
+        from 0 to 1, and below 0.05 an answer is rarer than 95 % of them. NaN for
+        infeasible rows, and where fewer than two rows of the class are known. Computed
+        when first asked for; see `sklearn_ct.metrics.plausibility_score`.
+        """
+        return self._among_real_rows(lambda codes, standing: standing.of(codes))
+
+    def _among_real_rows(self, measure):
+        """Measure the answers to each target against real rows of it, (m,)."""
         result = np.full(len(self), np.nan)
-        for label, real in self._references.items():
+        for label, standing in self._standings.items():
             rows = (self.target == label) & self.valid
-            if rows.any() and len(real):
-                result[rows] = implausibility_distance(
-                    self._codes[rows], real, average=False
-                )
+            if rows.any() and len(standing.rows):
+                result[rows] = measure(self._codes[rows], standing)
         return result
 
     @property
@@ -139,7 +161,7 @@ class Counterfactuals:
         rows = np.arange(len(self))[rows]
         rows = np.atleast_1d(rows)
         per_row = {*PER_ROW, *OPTIONAL, "_changed", "_codes"}
-        per_row -= {"implausibility"}  # computed when first asked for
+        per_row -= {*LAZY}
         part = replace(
             self,
             factuals=take_rows(self.factuals, rows),
@@ -150,8 +172,8 @@ class Counterfactuals:
                 if (value := getattr(self, name)) is not None
             },
         )
-        if "implausibility" in vars(self):
-            vars(part)["implausibility"] = self.implausibility[rows]
+        for name in vars(self).keys() & {*LAZY}:
+            vars(part)[name] = getattr(self, name)[rows]
         return part
 
     def __iter__(self):
@@ -164,8 +186,8 @@ class Counterfactuals:
             factuals=function(self.factuals),
             counterfactuals=function(self.counterfactuals),
         )
-        if "implausibility" in vars(self):
-            vars(mapped)["implausibility"] = self.implausibility
+        for name in vars(self).keys() & {*LAZY}:
+            vars(mapped)[name] = getattr(self, name)
         return mapped
 
     def to_frame(self):
@@ -176,7 +198,7 @@ class Counterfactuals:
         DataFrame
             Columns of the input, then ``query``, ``alternative``, ``target``,
             ``status``, ``reason``, ``probability``, ``cost``, ``implausibility``,
-            ``diversity``, ``n_changes`` and, where there are such,
+            ``plausibility``, ``diversity``, ``n_changes`` and, where there are such,
             ``invalidation_rate`` and ``threshold``, each with ``_`` behind it where the
             input has a column of that name; the index is that of the factuals. Measures
             of rows without an answer are NaN.
@@ -308,14 +330,15 @@ class Counterfactuals:
 
         An answer is beaten by one that is at least as good in everything and better in
         something: lower ``cost``, fewer changes, greater ``probability``, lower
-        ``implausibility``.
+        ``implausibility``, greater ``plausibility``.
 
         Returns
         -------
         Counterfactuals
             Of every row one answer at least; rows without any keep their first.
         """
-        smaller = (self.cost, self.n_changes, self.implausibility, -self.probability)
+        smaller = (self.cost, self.n_changes, self.implausibility)
+        smaller += (-self.probability, -self.plausibility)
         # What is not known is no reason to prefer one.
         losses = np.nan_to_num(np.column_stack(smaller))
         return self[unbeaten(self.query, self.valid, losses)]
@@ -336,7 +359,8 @@ class Counterfactuals:
             answer at least, and the shares of the statuses of their first answers;
             ``validity``, the share of the answers asked for that were found. Of the
             answers that change something means of ``cost``, ``n_changes``,
-            ``implausibility`` and ``probability``, of ``diversity`` where a row has
+            ``implausibility``, ``plausibility`` and ``probability``, and ``rare``, the
+            share of them that stand below 0.05; of ``diversity`` where a row has
             several answers, and of ``invalidation_rate`` where asked for.
 
         Raises
@@ -346,7 +370,8 @@ class Counterfactuals:
         """
         if by is None:
             return self._summary()
-        _ = self.implausibility  # once, rather than for each group
+        for name in LAZY:  # once, rather than for each group
+            getattr(self, name)
         labels, rows = groups_of(self, by)
         summaries = [self[own]._summary() for own in rows]
         columns = self[:0]._summary().index if not summaries else None
@@ -361,8 +386,11 @@ class Counterfactuals:
         moved = np.isin(self.status, (Status.VALID, Status.FALLBACK))
         means = {
             name: float(getattr(self, name)[moved].mean()) if moved.any() else np.nan
-            for name in ("cost", "n_changes", "implausibility", "probability")
+            for name in ("cost", "n_changes", *LAZY, "probability")
         }
+        standing = self.plausibility[moved]
+        standing = standing[~np.isnan(standing)]
+        means["rare"] = float(np.mean(standing < RARE)) if len(standing) else np.nan
         if not np.isnan(self.diversity).all():
             means["diversity"] = float(np.nanmean(self.diversity))
         if self.invalidation_rate is not None:
@@ -415,9 +443,10 @@ class Counterfactuals:
             than strings, numbers and booleans come back as strings.
         """
         fields = load(text)
-        implausibility = fields.pop("implausibility")
+        measured = {name: fields.pop(name, np.nan) for name in LAZY}
         result = cls(**fields)
-        vars(result)["implausibility"] = np.where(result.valid, implausibility, np.nan)
+        for name, value in measured.items():
+            vars(result)[name] = np.where(result.valid, value, np.nan)
         return result
 
     def __repr__(self):
@@ -428,9 +457,9 @@ class Counterfactuals:
     def to_html(self, columns="changed", limit=50):
         """Table of the answers: what became of each row, and what changes.
 
-        Target, status, reason and probability stand first, then the columns: the old
-        cell struck out and the new one in bold where it changes. Answers to the same
-        row stand together. A notebook shows it.
+        Target, status, reason, probability and plausibility stand first, then the
+        columns: the old cell struck out and the new one in bold where it changes.
+        Answers to the same row stand together. A notebook shows it.
 
         Parameters
         ----------

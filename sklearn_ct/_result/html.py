@@ -8,7 +8,7 @@ from sklearn_ct._result.describe import exact, short
 from sklearn_ct._tables.containers import as_pandas
 
 SHOWN = 50  # rows
-OUTCOME = ("target", "status", "reason", "probability")
+OUTCOME = ("target", "status", "reason", "probability", "plausibility")
 TABLE = '<table style="border-collapse: collapse">'
 BORDER = ' style="border-top: 1px solid #888"'
 
@@ -67,6 +67,6 @@ def table_of(result, every_column=False, limit=SHOWN):
 
 
 def _outcome(shown, i):
-    share = shown.probability[i]
-    probability = "" if np.isnan(share) else f"{share:.2f}"
-    return str(shown.target[i]), str(shown.status[i]), shown.reason[i], probability
+    shares = shown.probability[i], shown.plausibility[i]
+    texts = ("" if np.isnan(share) else f"{share:.2f}" for share in shares)
+    return str(shown.target[i]), str(shown.status[i]), shown.reason[i], *texts

@@ -7,8 +7,9 @@ import pandas as pd
 
 from sklearn_ct._result.status import Status
 
-SCHEMA = 2  # of the text; raised when its meaning changes
-KNOWN = (1, SCHEMA)  # the first did not number the alternatives
+SCHEMA = 3  # of the text; raised when its meaning changes
+# The first did not number the alternatives, the second did not say how they stand.
+KNOWN = (1, 2, SCHEMA)
 NUMBERS = {int, float, type(None)}
 # One value for each row, under the same name in the text and in the object.
 PER_ROW = (
@@ -20,6 +21,7 @@ PER_ROW = (
     "probability",
     "cost",
     "implausibility",
+    "plausibility",
     "diversity",
 )
 # The same, where there is such a thing.

@@ -22,6 +22,14 @@ class Status(StrEnum):
 # Begins the reason of an answer that is weaker than was asked for.
 BELOW_TAU = "tau={:g} was not reached"
 
+# Why a row has no answer where some are too rare.
+TOO_RARE = (
+    "the answers found are rarer than min_plausibility={:g} of the real rows of the "
+    "class"
+)
+
+TOO_FEW = "too few rows of the class are known to tell how rare an answer is"
+
 
 def below_tau(reason):
     """Whether reasons, (n,), say that an answer is weaker than was asked for."""

@@ -19,6 +19,7 @@ from sklearn_ct.metrics._attribution import (
 from sklearn_ct.metrics._neighbors import (
     inlier_score,
     nearest_target_distance,
+    plausibility_score,
     ynn_score,
 )
 from sklearn_ct.metrics._plausibility import (
@@ -45,6 +46,7 @@ __all__ = [
     "mmd_distance",
     "nearest_target_distance",
     "pgd",
+    "plausibility_score",
     "protected_sensitivity",
     "redundancy",
     "relative_implausibility",

@@ -14,6 +14,93 @@ from sklearn_ct.metrics._plausibility import (
     _check_target,
     implausibility_distance,
 )
+from sklearn_ct.metrics._standing import N_NEIGHBORS, Standing
+
+
+def plausibility_score(
+    X_counterfactual,
+    X_reference,
+    *,
+    target=None,
+    y_reference=None,
+    n_neighbors=N_NEIGHBORS,
+    average=True,
+):
+    r"""Standing of counterfactuals among real rows of their target class.
+
+    Parameters
+    ----------
+    X_counterfactual : array-like of shape (n_counterfactuals, n_features)
+        The counterfactuals, in the units in which distances are to be taken.
+    X_reference : array-like of shape (n_reference, n_features)
+        Real rows, in the same units. Rows of the target class only, unless `target`
+        and `y_reference` are given.
+    target : label or array-like of shape (n_counterfactuals,), default=None
+        Target class of all the counterfactuals, or of each.
+    y_reference : array-like of shape (n_reference,), default=None
+        Classes of `X_reference`. Given together with `target`, or not at all.
+    n_neighbors : int, default=10
+        Real rows that the radius around a row is to hold, at most all of the class but
+        one.
+    average : bool, default=True
+        Whether to return the mean over the counterfactuals, or one value for each.
+
+    Returns
+    -------
+    score : float or ndarray of shape (n_counterfactuals,)
+        Greater is better, 1 at most. Real rows that are not among `X_reference` are
+        spread evenly from 0 to 1: a score below 0.05 is rarer than 95 % of them.
+
+    Raises
+    ------
+    ValueError
+        If only one of `target` and `y_reference` is given, or a target class has fewer
+        than two rows in `X_reference`.
+
+    See Also
+    --------
+    inlier_score : Whether the class is as dense around a row as around its neighbours.
+    implausibility_distance : A distance, which has no mark of its own.
+
+    Notes
+    -----
+    With the real rows :math:`R` of the target class and :math:`d_i(x)` the Euclidean
+    distance from :math:`x` to the :math:`k`-th nearest row of :math:`R \setminus
+    \{r_i\}`,
+
+    .. math:: \frac{1 + |\{i : d_i(r_i) \ge d_i(x')\}|}{|R| + 1} .
+
+    No real row is its own neighbour, a row and a real one are told by the same others,
+    and those that tie count for the row. It is a conformal p-value: of few real rows
+    none can show that another is rare. Of the k-th distance, rather than the mean, a
+    copy of a rare real row gains nothing.
+
+    References
+    ----------
+    .. [1] S. Ramaswamy, R. Rastogi and K. Shim, "Efficient Algorithms for Mining
+       Outliers from Large Data Sets", SIGMOD 2000 (the k-th distance).
+    .. [2] R. Laxhammar and G. Falkman, "Conformal Prediction for Distribution-
+       Independent Anomaly Detection in Streaming Vessel Data", StreamKDD 2010 (its
+       rank).
+
+    Examples
+    --------
+    >>> from sklearn_ct.metrics import plausibility_score
+    >>> real = [[0.0], [1.0], [2.0], [3.0]]
+    >>> plausibility_score([[1.5], [9.0]], real, n_neighbors=1, average=False)
+    array([1. , 0.2])
+    """
+    X_counterfactual, X_reference = _check_pair(X_counterfactual, X_reference)
+    check_scalar(n_neighbors, "n_neighbors", Integral, min_val=1)
+    target, y_reference = _check_classes(
+        target, y_reference, X_counterfactual, X_reference, "plausibility_score"
+    )
+    score = np.empty(len(X_counterfactual))
+    for label, asked, real in _by_class(target, y_reference):
+        rows = X_reference[real]
+        _check_two(rows, label, "plausibility_score")
+        score[asked] = Standing(rows, n_neighbors).of(X_counterfactual[asked])
+    return float(score.mean()) if average else score
 
 
 def ynn_score(
@@ -166,14 +253,7 @@ def inlier_score(
     inlier = np.empty(len(X_counterfactual), dtype=bool)
     for label, asked, real in _by_class(target, y_reference):
         rows = X_reference[real]
-        if len(rows) < 2:
-            of_class = (
-                "" if target is None else f" of class {np.asarray(label).tolist()!r}"
-            )
-            raise ValueError(
-                "The 'X_reference' parameter of inlier_score must have at least two "
-                f"rows{of_class}. Got 1 instead."
-            )
+        _check_two(rows, label, "inlier_score")
         factor = LocalOutlierFactor(min(n_neighbors, len(rows) - 1), novelty=True)
         inlier[asked] = factor.fit(rows).predict(X_counterfactual[asked]) == 1
     return float(inlier.mean()) if average else inlier
@@ -241,3 +321,13 @@ def nearest_target_distance(
         n_neighbors=1,
         average=average,
     )
+
+
+def _check_two(rows, label, caller):
+    """Raise where a class has a single row, which says nothing of what is usual."""
+    if len(rows) < 2:
+        of_class = "" if label is None else f" of class {np.asarray(label).tolist()!r}"
+        raise ValueError(
+            f"The 'X_reference' parameter of {caller} must have at least two rows"
+            f"{of_class}. Got 1 instead."
+        )

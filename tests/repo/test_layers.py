@@ -33,7 +33,8 @@ ALLOWED = {
     "_training": {"_core"},
     "generators": {"_core"},
     "_result": {"metrics", "_tables"},
-    "_recourse": {"_core", "_tables", "_rules", "_training", "generators", "_result"},
+    "_recourse": {"_core", "_tables", "_rules", "_training", "generators", "_result"}
+    | {"metrics"},
 }
 ALLOWED["_estimator"] = ALLOWED["_recourse"] | {"_recourse"}
 ALLOWED["_pipeline"] = ALLOWED["_estimator"] | {"_estimator"}

@@ -17,7 +17,7 @@ NAMES = {
         "ynn_score inlier_score nearest_target_distance "
         "counterfactual_cost validity_score sparsity redundancy constraint_violations "
         "fgsm pgd robust_accuracy_score robust_accuracy_curve integrated_gradients "
-        "protected_sensitivity flip_rate"
+        "protected_sensitivity flip_rate plausibility_score"
     ),
     "sklearn_ct.scoring": (
         "neg_implausibility_scorer neg_mmd_scorer neg_cost_scorer validity_scorer "
@@ -84,6 +84,7 @@ EXPLAIN = {
     "n_counterfactuals": 1,
     "max_changes": None,
     "tau": None,
+    "min_plausibility": None,
     "generator": None,
     "feature_costs": None,
     "glossary": None,
@@ -97,9 +98,9 @@ EXPLAIN = {
 }
 
 ANSWER = """
-factuals counterfactuals target status valid probability cost implausibility n_changes
-query alternative to_frame changes describe evaluate pareto letter letters
-to_json
+factuals counterfactuals target status valid probability cost implausibility
+plausibility n_changes query alternative to_frame changes describe evaluate pareto
+letter letters to_json
 _repr_html_ __len__ __getitem__
 """
 

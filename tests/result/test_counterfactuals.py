@@ -11,7 +11,8 @@ import pytest
 
 from sklearn_ct import Counterfactuals, CounterfactualTrainedClassifier
 from sklearn_ct.datasets import make_loan_applications, make_moons
-from sklearn_ct.metrics import implausibility_distance
+from sklearn_ct.metrics import implausibility_distance, plausibility_score
+from sklearn_ct.metrics._standing import Standing
 
 MEMBERS = [
     "query",
@@ -23,8 +24,11 @@ MEMBERS = [
     "probability",
     "cost",
     "implausibility",
+    "plausibility",
     "n_changes",
 ]
+
+LAZY = ["implausibility", "plausibility"]
 
 COLUMNS = ["row", "query", "alternative", "feature", "from", "to"]
 
@@ -78,7 +82,7 @@ def made(**parts):
         "_features": [("income", (0,)), ("job", (1,))],
         "_changed": np.array([[1, 1], [0, 0], [0, 0], [0, 1]], dtype=bool),
         "_codes": np.zeros((4, 2)),
-        "_references": {"yes": np.ones((3, 2))},
+        "_standings": {"yes": Standing(np.ones((3, 2)))},
     }
     return Counterfactuals(**fields | parts)
 
@@ -101,7 +105,7 @@ def test_members_have_a_row_for_each_row(result, asked):
     np.testing.assert_array_equal(result.n_changes, changed.sum(axis=1))
     np.testing.assert_array_equal(result.cost > 0, result.n_changes > 0)
     frame = result.to_frame()
-    for name in ("probability", "cost", "implausibility", "n_changes"):
+    for name in ("probability", "cost", *LAZY, "n_changes"):
         blank = frame[name].isna()
         np.testing.assert_array_equal(blank, ~result.valid, err_msg=name)
     pd.testing.assert_frame_equal(result.factuals, asked, check_exact=True)
@@ -163,7 +167,7 @@ def test_iteration(result):
 def test_to_frame(result, asked):
     frame = result.to_frame()
     outcome = ["query", "alternative", "target", "status", "reason", "probability"]
-    outcome += ["cost", "implausibility", "diversity", "n_changes"]
+    outcome += ["cost", *LAZY, "diversity", "n_changes"]
     assert list(frame.columns) == [*asked.columns, *outcome]
     pd.testing.assert_index_equal(frame.index, asked.index)
     pd.testing.assert_frame_equal(frame[asked.columns], result.counterfactuals)
@@ -372,7 +376,8 @@ def test_evaluate(result):
     assert summary["share_infeasible"] == pytest.approx(2 / 12)
     assert summary.filter(like="share_").sum() == pytest.approx(1)
     moved = result[np.isin(result.status, ["valid", "fallback"])]
-    for name in ("cost", "n_changes", "implausibility", "probability"):
+    assert summary["rare"] == np.mean(moved.plausibility < 0.05)
+    for name in ("cost", "n_changes", *LAZY, "probability"):
         assert summary[name] == pytest.approx(getattr(moved, name).mean())
     nothing = result[result.status == "already"].evaluate()
     assert nothing["validity"] == 1
@@ -490,7 +495,7 @@ def test_to_json(result, asked):
         assert record["reason"] == result.reason[i]
         assert record["target"] == "approved"
         assert record["n_changes"] == result.n_changes[i]
-        for name in ("probability", "cost", "implausibility"):
+        for name in ("probability", "cost", *LAZY):
             value = getattr(result, name)[i]
             assert record[name] == (value if result.valid[i] else None)
         assert list(record["factual"].values()) == asked.iloc[i].tolist()
@@ -584,11 +589,19 @@ def test_json_comes_back(result, clf, asked):
         assert_same(again[1:4], one[1:4])
         assert again.to_json() == one.to_json()
         mapped = again.map_tables(lambda table: table)
-        np.testing.assert_array_equal(mapped.implausibility, one.implausibility)
+        for name in LAZY:
+            np.testing.assert_array_equal(getattr(mapped, name), getattr(one, name))
 
 
-def test_json_of_the_first_schema(result):
+def test_json_of_the_first_schemata(result):
     text = json.loads(result.to_json())
+    text["schema"] = 2
+    for row in text["rows"]:
+        del row["plausibility"]
+    again = Counterfactuals.from_json(json.dumps(text))
+    assert np.isnan(again.plausibility).all()
+    np.testing.assert_array_equal(again.implausibility, result.implausibility)
+    assert np.isnan(again.evaluate()["rare"])
     text["schema"] = 1
     for row in text["rows"]:
         del row["alternative"]
@@ -596,8 +609,8 @@ def test_json_of_the_first_schema(result):
     again = Counterfactuals.from_json(json.dumps(text))
     np.testing.assert_array_equal(again.alternative, result.alternative)
     np.testing.assert_array_equal(again.cost, result.cost)
-    with pytest.raises(ValueError, match="Got schema 3 instead"):
-        Counterfactuals.from_json(json.dumps(text | {"schema": 3}))
+    with pytest.raises(ValueError, match="Got schema 4 instead"):
+        Counterfactuals.from_json(json.dumps(text | {"schema": 4}))
 
 
 def test_json_of_missing_texts():
@@ -663,10 +676,10 @@ def test_html_of_many_rows(result):
 
 def test_html_shows_what_changed(result, asked):
     shown = re.findall("<th>(.*?)</th>", result.to_html().split("</tr>")[0])
-    outcome = ["", "target", "status", "reason", "probability"]
-    assert shown[:5] == outcome
+    outcome = ["", "target", "status", "reason", "probability", "plausibility"]
+    assert shown[:6] == outcome
     changed = result.changes()["feature"].unique()
-    assert set(shown[5:]) == set(changed) < set(asked.columns)
+    assert set(shown[6:]) == set(changed) < set(asked.columns)
     every = re.findall("<th>(.*?)</th>", result.to_html("all").split("</tr>")[0])
     assert every == [*outcome, *asked.columns]
     left = len(asked.columns) - len(changed)
@@ -685,20 +698,24 @@ def test_html_groups_alternatives():
     assert labels == ["0", "", "2", ""]
 
 
-def test_implausibility_is_the_metric(result, clf, loans):
+@pytest.mark.parametrize(
+    ("name", "metric"),
+    [
+        ("implausibility", implausibility_distance),
+        ("plausibility", plausibility_score),
+    ],
+)
+def test_measures_among_real_rows_are_the_metrics(result, clf, loans, name, metric):
     codes = clf.encode(result.counterfactuals)
-    real = result._references["approved"]
-    expected = implausibility_distance(codes, real, average=False)
-    expected[~result.valid] = np.nan
-    np.testing.assert_allclose(result.implausibility, expected)
-    assert "implausibility" in vars(result)
-    part = result[2:5]
-    np.testing.assert_array_equal(part.implausibility, result.implausibility[2:5])
     X, y = loans
-    np.testing.assert_allclose(
-        np.sort(real, axis=0),
-        np.sort(clf.encode(X[(y == "approved").to_numpy()]), axis=0),
-    )
+    real = clf.encode(X[(y == "approved").to_numpy()])  # all are kept
+    expected = metric(codes, real, average=False)
+    expected[~result.valid] = np.nan
+    np.testing.assert_allclose(getattr(result, name), expected)
+    assert name in vars(result)
+    part = result[2:5]
+    assert name in vars(part)
+    np.testing.assert_array_equal(getattr(part, name), getattr(result, name)[2:5])
 
 
 def test_arrays_are_read_only(result):
@@ -713,7 +730,11 @@ def test_arrays_are_read_only(result):
 def test_pickle(result):
     again = pickle.loads(pickle.dumps(result))
     pd.testing.assert_frame_equal(again.to_frame(), result.to_frame())
-    np.testing.assert_array_equal(again.implausibility, result.implausibility)
+    for name in LAZY:
+        np.testing.assert_array_equal(getattr(again, name), getattr(result, name))
+    fresh = pickle.loads(pickle.dumps(result[2:]))
+    fresh = pickle.loads(pickle.dumps(fresh))
+    np.testing.assert_array_equal(fresh.plausibility, result.plausibility[2:])
     assert again.describe(3) == result.describe(3)
 
 
@@ -725,7 +746,7 @@ def test_no_rows(clf, result, asked):
     ):
         assert len(none) == 0
         assert list(none) == []
-        assert none.to_frame().shape == (0, 22)
+        assert none.to_frame().shape == (0, 23)
         assert len(none.changes()) == 0
         assert json.loads(none.to_json())["rows"] == []
         assert len(Counterfactuals.from_json(none.to_json())) == 0

@@ -27,10 +27,10 @@ def test_users_see_plain_words(answers):
     assert set(answers.status) <= set(map(str, Status))
 
 
-@pytest.mark.parametrize("schema", [None, 0, 3])
+@pytest.mark.parametrize("schema", [None, 0, 4])
 def test_text_of_another_schema_is_refused(answers, schema):
     text = json.loads(answers.to_json())
-    assert text["schema"] == 2
+    assert text["schema"] == 3
     text |= {"schema": schema}
-    with pytest.raises(ValueError, match=f"schema 2. Got schema {schema} instead"):
+    with pytest.raises(ValueError, match=f"schema 3. Got schema {schema} instead"):
         Counterfactuals.from_json(json.dumps(text))

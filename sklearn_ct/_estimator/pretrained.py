@@ -141,8 +141,12 @@ def pretrained(fitted):
     fitted = getattr(fitted, "best_estimator_", fitted)
     steps, model = None, fitted
     if isinstance(fitted, Pipeline):
-        model = fitted[-1]
-        steps = deepcopy(fitted[:-1]).transform if len(fitted) > 1 else None
+        model = fitted.steps[-1][1]
+        # Samplers do nothing to rows asked about.
+        front = [
+            part for part in fitted.steps[:-1] if not hasattr(part[1], "fit_resample")
+        ]
+        steps = Pipeline(deepcopy(front)).transform if front else None
     name = type(model).__name__
     if isinstance(model, MLPClassifier):
         check_is_fitted(model)

@@ -4,18 +4,20 @@ As in scikit-learn a display stores numbers: a class method computes them, `plot
 matplotlib, the extra ``plot``, is imported when something is drawn.
 """
 
-from sklearn_ct.plotting._answers import ChangesDisplay, RobustAccuracyDisplay
+from sklearn_ct.plotting._answers import AnswerDisplay, ChangesDisplay, GroupsDisplay
 from sklearn_ct.plotting._audit import (
     ProxiesDisplay,
     RecourseRatioDisplay,
     RecourseReachDisplay,
     SurvivalDisplay,
 )
-from sklearn_ct.plotting._people import AnswerDisplay, GroupsDisplay
+from sklearn_ct.plotting._robustness import RobustAccuracyDisplay
+from sklearn_ct.plotting._surface import DecisionSurfaceDisplay
 
 __all__ = [
     "AnswerDisplay",
     "ChangesDisplay",
+    "DecisionSurfaceDisplay",
     "GroupsDisplay",
     "ProxiesDisplay",
     "RecourseRatioDisplay",

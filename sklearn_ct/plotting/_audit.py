@@ -263,6 +263,7 @@ class SurvivalDisplay:
             self.ax_.annotate(
                 f"tau {row.tau:g}", (row.cost, 0.02), ha="center", fontsize="small"
             )
+        self.ax_.margins(x=0.12)  # room for words
         self.ax_.set_ylim(0, 1.02)
         self.ax_.set_xlabel("mean cost of the answers")
         self.ax_.set_ylabel("share that later models accept")

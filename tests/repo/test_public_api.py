@@ -25,7 +25,8 @@ NAMES = {
         "most_plausible_within"
     ),
     "sklearn_ct.plotting": (
-        "AnswerDisplay ChangesDisplay GroupsDisplay ProxiesDisplay "
+        "AnswerDisplay ChangesDisplay DecisionSurfaceDisplay GroupsDisplay "
+        "ProxiesDisplay "
         "RecourseRatioDisplay RecourseReachDisplay RobustAccuracyDisplay "
         "SurvivalDisplay"
     ),

@@ -16,8 +16,10 @@ from sklearn_ct.audit._features import as_pandas, as_table, crossed, read_groups
 from sklearn_ct.audit._measures import cap_of
 from sklearn_ct.audit._survival import NoAnswersError
 from sklearn_ct.metrics._actionability import counterfactual_cost, validity_score
+from sklearn_ct.metrics._neighbors import plausibility_score
 from sklearn_ct.metrics._plausibility import implausibility_distance, mmd_distance
 from sklearn_ct.metrics._robustness import robust_accuracy_score
+from sklearn_ct.metrics._standing import Standing
 
 __all__ = [
     "burden_ratio_scorer",
@@ -26,6 +28,7 @@ __all__ = [
     "neg_cost_scorer",
     "neg_implausibility_scorer",
     "neg_mmd_scorer",
+    "plausibility_scorer",
     "recourse_scoring",
     "robust_accuracy_scorer",
     "survival_scorer",
@@ -36,7 +39,23 @@ METRICS = {
     implausibility_distance: "implausibility",
     mmd_distance: "mmd",
     counterfactual_cost: "cost",
+    plausibility_score: "plausibility",
     validity_score: "validity",
+}
+
+
+def _distances(codes, real):
+    return implausibility_distance(codes, real, average=False)
+
+
+def _standings(codes, real):
+    return Standing(real).of(codes)
+
+
+# Of each row, against real rows of its target: how, its sign, and the worst of several.
+MEASURES = {
+    "implausibility": (_distances, -1, max),
+    "plausibility": (_standings, 1, min),
 }
 
 
@@ -94,15 +113,14 @@ class RecourseScorer:
             return -self._mean(result.cost, result, self._farthest(estimator, X, y))
         codes = encode(estimator, result.counterfactuals)
         real, labels = encode(estimator, X), np.asarray(y)
-        if self.metric == "implausibility":
+        if self.metric in MEASURES:
+            measure, sign, worst = MEASURES[self.metric]
             values = np.full(len(result), np.nan)
             for label in np.unique(result.target):
                 asked, of_class = result.target == label, real[labels == label]
                 if len(of_class):
-                    values[asked] = implausibility_distance(
-                        codes[asked], of_class, average=False
-                    )
-            return -self._mean(values, result, worst=max)
+                    values[asked] = measure(codes[asked], of_class)
+            return sign * self._mean(values, result, worst=worst)
         return -self._mmd(codes, real, labels, result)
 
     def _sample(self, estimator, X):
@@ -158,7 +176,7 @@ def make_recourse_scorer(
 
     Parameters
     ----------
-    metric : {"implausibility", "mmd", "cost", "validity"} or callable
+    metric : {"implausibility", "plausibility", "mmd", "cost", "validity"} or callable
         The measure; the functions of `sklearn_ct.metrics` of that name are taken as
         well. Distances and costs are negated. Any other callable takes
         `Counterfactuals` and gives a value for each row, greater is better.
@@ -188,7 +206,8 @@ def make_recourse_scorer(
     Notes
     -----
     Distances are in the classifier's standardised input space: compare candidates
-    with the same ``numeric_scaling``. The MMD takes the median heuristic.
+    with the same ``numeric_scaling``; plausibility, a standing, has no unit. Real rows
+    are those that the scorer is given. The MMD takes the median heuristic.
 
     Examples
     --------
@@ -501,9 +520,9 @@ def recourse_scoring(extra=None):
     -------
     dict of str to scorer
         Keys ``accuracy``, ``roc_auc`` (of more than two classes the mean of each one
-        against the rest), ``neg_log_loss``, ``neg_implausibility``, ``neg_mmd``,
-        ``neg_cost``, ``validity``, ``robust_accuracy``, and those of ``extra``. One
-        explanation of the rows serves the scorers of this package's own.
+        against the rest), ``neg_log_loss``, ``neg_implausibility``, ``plausibility``,
+        ``neg_mmd``, ``neg_cost``, ``validity``, ``robust_accuracy``, and those of
+        ``extra``. One explanation of the rows serves the scorers of this package's own.
 
     Examples
     --------
@@ -515,6 +534,7 @@ def recourse_scoring(extra=None):
         "roc_auc": "roc_auc_ovr",
         "neg_log_loss": "neg_log_loss",
         "neg_implausibility": neg_implausibility_scorer,
+        "plausibility": plausibility_scorer,
         "neg_mmd": neg_mmd_scorer,
         "neg_cost": neg_cost_scorer,
         "validity": validity_scorer,
@@ -524,6 +544,7 @@ def recourse_scoring(extra=None):
 
 
 neg_implausibility_scorer = make_recourse_scorer("implausibility")
+plausibility_scorer = make_recourse_scorer("plausibility")
 neg_mmd_scorer = make_recourse_scorer("mmd")
 neg_cost_scorer = make_recourse_scorer("cost")
 validity_scorer = make_recourse_scorer("validity")

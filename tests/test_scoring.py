@@ -19,6 +19,7 @@ from sklearn_ct.metrics import (
     counterfactual_cost,
     implausibility_distance,
     mmd_distance,
+    plausibility_score,
     robust_accuracy_score,
     validity_score,
 )
@@ -28,6 +29,7 @@ from sklearn_ct.scoring import (
     neg_cost_scorer,
     neg_implausibility_scorer,
     neg_mmd_scorer,
+    plausibility_scorer,
     recourse_scoring,
     robust_accuracy_scorer,
     validity_scorer,
@@ -35,12 +37,17 @@ from sklearn_ct.scoring import (
 
 SCORERS = {
     "neg_implausibility": neg_implausibility_scorer,
+    "plausibility": plausibility_scorer,
     "neg_mmd": neg_mmd_scorer,
     "neg_cost": neg_cost_scorer,
     "validity": validity_scorer,
     "robust_accuracy": robust_accuracy_scorer,
 }
-NAMES = ["implausibility", "mmd", "cost", "validity"]
+NAMES = ["implausibility", "plausibility", "mmd", "cost", "validity"]
+METRICS = {
+    "implausibility": implausibility_distance,
+    "plausibility": plausibility_score,
+}
 
 
 def classifier(**parameters):
@@ -140,17 +147,19 @@ def test_scores_are_the_metrics_of_the_answers(clf, loans):
     codes, real = clf.encode(result.counterfactuals), clf.encode(X)
     assert validity_scorer(clf, X, y) == 1
     assert neg_cost_scorer(clf, X, y) == pytest.approx(-result.cost.mean())
-    distances = np.empty(len(X))
+    distances, standings = np.empty((2, len(X)))
     mmd = []
     for label in clf.classes_:
         asked, of_class = result.target == label, real[(y == label).to_numpy()]
         distances[asked] = implausibility_distance(
             codes[asked], of_class, average=False
         )
+        standings[asked] = plausibility_score(codes[asked], of_class, average=False)
         one = mmd_distance(codes[asked], of_class, length_scale="median")
         mmd.append(one * asked.mean())
     score = neg_implausibility_scorer(clf, X, y)
     assert score == pytest.approx(-distances.mean())
+    assert plausibility_scorer(clf, X, y) == pytest.approx(standings.mean())
     assert neg_mmd_scorer(clf, X, y) == pytest.approx(-sum(mmd))
     expected = robust_accuracy_score(clf, X, y, epsilon=0.1)
     assert robust_accuracy_scorer(clf, X, y) == expected
@@ -184,6 +193,7 @@ def test_a_pipeline_scores_like_its_classifier(piped, loans, name):
     ("function", "name"),
     [
         (implausibility_distance, "implausibility"),
+        (plausibility_score, "plausibility"),
         (mmd_distance, "mmd"),
         (counterfactual_cost, "cost"),
         (validity_score, "validity"),
@@ -261,25 +271,28 @@ def test_tau(clf, loans):
         make_recourse_scorer("cost", tau=2)(clf, X, y)
 
 
-@pytest.mark.parametrize("name", ["implausibility", "cost"])
+@pytest.mark.parametrize("name", ["implausibility", "plausibility", "cost"])
 def test_a_row_without_answer_is_the_worst_or_ignored(half, loans, name):
     X, y = loans[0][:30], loans[1][:30]
     result = half.explain(X)
     assert 0 < result.valid.sum() < len(X)
-    values = result.cost
-    if name == "implausibility":
+    values, sign, worst = result.cost, -1, max
+    if name == "plausibility":
+        sign, worst = 1, min
+    if name != "cost":
+        measure = METRICS[name]
         codes, real = half.encode(result.counterfactuals), half.encode(X)
         values = np.empty(len(X))
         for label in half.classes_:
             asked = result.target == label
-            values[asked] = implausibility_distance(
+            values[asked] = measure(
                 codes[asked], real[(y == label).to_numpy()], average=False
             )
-    penalized = np.where(result.valid, values, values[result.valid].max())
+    penalized = np.where(result.valid, values, worst(values[result.valid]))
     score = make_recourse_scorer(name)(half, X, y)
-    assert score == pytest.approx(-penalized.mean())
+    assert score == pytest.approx(sign * penalized.mean())
     score = make_recourse_scorer(name, invalid="ignore")(half, X, y)
-    assert score == pytest.approx(-values[result.valid].mean())
+    assert score == pytest.approx(sign * values[result.valid].mean())
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -298,7 +311,7 @@ def test_no_answer_at_all(stuck, clf, loans, name):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"metric": "plausibility"}, "'metric' parameter.*'plausibility'"),
+        ({"metric": "likelihood"}, "'metric' parameter.*'likelihood'"),
         ({"metric": None}, "'metric' parameter.*None"),
         ({"metric": "cost", "invalid": "drop"}, "'invalid' parameter.*'drop'"),
         ({"metric": "cost", "n_samples": 0}, "'n_samples' parameter.*0"),

@@ -11,6 +11,7 @@ from sklearn_ct.plotting._audit import (
     RecourseReachDisplay,
     SurvivalDisplay,
 )
+from sklearn_ct.plotting._plausibility import PlausibilityDisplay
 from sklearn_ct.plotting._robustness import RobustAccuracyDisplay
 from sklearn_ct.plotting._surface import DecisionSurfaceDisplay
 
@@ -19,6 +20,7 @@ __all__ = [
     "ChangesDisplay",
     "DecisionSurfaceDisplay",
     "GroupsDisplay",
+    "PlausibilityDisplay",
     "ProxiesDisplay",
     "RecourseRatioDisplay",
     "RecourseReachDisplay",

@@ -22,11 +22,11 @@ NAMES = {
     "sklearn_ct.scoring": (
         "neg_implausibility_scorer neg_mmd_scorer neg_cost_scorer validity_scorer "
         "robust_accuracy_scorer make_recourse_scorer recourse_scoring "
-        "most_plausible_within"
+        "most_plausible_within plausibility_scorer"
     ),
     "sklearn_ct.plotting": (
         "AnswerDisplay ChangesDisplay DecisionSurfaceDisplay GroupsDisplay "
-        "ProxiesDisplay "
+        "PlausibilityDisplay ProxiesDisplay "
         "RecourseRatioDisplay RecourseReachDisplay RobustAccuracyDisplay "
         "SurvivalDisplay"
     ),

@@ -30,6 +30,7 @@ from sklearn_ct.datasets import (
     make_loan_applications,
 )
 from sklearn_ct.metrics import constraint_violations
+from sklearn_ct.plotting import ChangesDisplay
 from sklearn_ct.scoring import robust_accuracy_scorer
 
 
@@ -94,35 +95,17 @@ def compare(pipeline, X, y, result):
 
 
 def draw(results, path):
-    """Which features the models ask to change, and at what distance from real rows."""
+    """Which features the models ask to change."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
-    asked = pd.DataFrame(
-        {
-            name: result.changes()["feature"].value_counts() / len(result)
-            for name, result in results.items()
-        }
-    ).fillna(0.0)
-    asked = asked.sort_values(asked.columns[0])
-    places = np.arange(len(asked))
-    colours = ("#1f6f8b", "#d98032")
-    for k, (name, colour) in enumerate(zip(asked, colours, strict=True)):
-        left.barh(places + 0.2 - 0.4 * k, asked[name], 0.4, label=name, color=colour)
-        values = results[name].implausibility
-        right.hist(values, bins=30, alpha=0.65, label=name, color=colour)
-        right.axvline(values.mean(), color=colour, linestyle="--")
-    left.set_yticks(places, asked.index)
-    left.set_xlabel("share of rejected applicants asked to change it")
-    left.legend(frameon=False)
-    right.set_xlabel("implausibility: distance to real accepted applicants")
-    right.set_ylabel("applicants")
-    right.legend(frameon=False)
-    for axes in (left, right):
-        axes.spines[["top", "right"]].set_visible(False)
+    figure, axes = plt.subplots(1, 2, figsize=(8, 3.7), layout="constrained")
+    for ax, (name, result) in zip(axes, results.items(), strict=True):
+        ChangesDisplay.from_counterfactuals(result, ax=ax)
+        summary = result.evaluate()
+        ax.set_title(f"{name}: implausibility {summary['implausibility']:.1f}")
     figure.savefig(path, dpi=120)
 
 

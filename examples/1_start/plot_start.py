@@ -59,7 +59,7 @@ answers[:3]
 # when only income and the loan differ and all else is this person's: the white point is
 # the person, the arrow ends where the classifier says 0.7, the line is where it says a
 # half.
-figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 4), layout="constrained")
+figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.5), layout="constrained")
 AnswerDisplay.from_counterfactuals(answers, 0, ax=left)
 DecisionSurfaceDisplay.from_counterfactuals(
     answers[:1], clf, features=["income", "loan_amount"], rows=X_test, ax=right

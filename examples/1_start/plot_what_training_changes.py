@@ -33,7 +33,7 @@ models = {"conventional": conventional, "CT": clone(ct).set_params(mutability=ru
 def draw(X, y, **options):
     """Train both on the same rows, and draw their answers side by side."""
     figure, axes = plt.subplots(
-        1, 2, figsize=(9.5, 4), layout="constrained", sharex=True, sharey=True
+        1, 2, figsize=(8, 3.5), layout="constrained", sharex=True, sharey=True
     )
     results = {}
     for ax, (name, model) in zip(axes, models.items(), strict=True):

@@ -55,7 +55,7 @@ print(f"{len(best) / len(rejected):.1f} of 10 answers to a person are unbeaten."
 kept = set(best[best.query == 4].alternative)
 faces = ["C0" if k in kept else "white" for k in person.alternative]
 ways = [" + ".join(one.changes()["feature"]) for one in person]
-figure, axes = plt.subplots(1, 2, figsize=(9.5, 4), sharey=True, layout="constrained")
+figure, axes = plt.subplots(1, 2, figsize=(8, 3.5), sharey=True, layout="constrained")
 for ax, measure in zip(axes, ["cost", "implausibility"], strict=True):
     ax.scatter(getattr(person, measure), ways, s=60, c=faces, edgecolors="C0")
     ax.set_xlabel(measure)

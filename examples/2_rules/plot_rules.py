@@ -64,7 +64,7 @@ print(*ruled.relations_, sep="\n")
 # %%
 # Before and after
 # ----------------
-figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 4.2), layout="constrained")
+figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.7), layout="constrained")
 for ax, title, part in ((left, "no rules", answers), (right, "rules", asked)):
     ChangesDisplay.from_counterfactuals(part, ax=ax)
     ax.set_title(title)

@@ -82,7 +82,7 @@ print(f"Missing where it was missing: {kept.all()}")
 
 # %%
 # What is asked, and of whom. Those who have not said how they live are a group, too.
-figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
+figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.6), layout="constrained")
 ChangesDisplay.from_counterfactuals(answers, ax=left)
 lives = rejected["housing"].fillna("not said")
 GroupsDisplay.from_counterfactuals(answers, by=lives, ax=right)

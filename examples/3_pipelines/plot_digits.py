@@ -44,7 +44,7 @@ for name, model in models.items():
 # without, which is right for tables and leaves little to see in images.
 wanted = {4: 9, 3: 8, 7: 9, 1: 7, 5: 6, 8: 0}
 rows = [np.flatnonzero(y_test == digit)[0] for digit in wanted]
-figure, axes = plt.subplots(3, 6, figsize=(9, 4.9), layout="constrained")
+figure, axes = plt.subplots(3, 6, figsize=(8, 4.4), layout="constrained")
 style = {"cmap": "gray_r", "vmin": 0, "vmax": 1}
 for ax, row, (digit, target) in zip(axes[0], rows, wanted.items(), strict=True):
     ax.imshow(X_test[row].reshape(8, 8) / 16, **style)

@@ -69,7 +69,7 @@ print(answers.describe(1))
 # what a stricter threshold asks of people.
 calibrated = CalibratedClassifierCV(FrozenEstimator(clf), method="sigmoid")
 calibrated.fit(X_held, y_held)
-figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 4.2), layout="constrained")
+figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.7), layout="constrained")
 for name, model in {"as trained": clf, "calibrated": calibrated}.items():
     CalibrationDisplay.from_estimator(
         model,

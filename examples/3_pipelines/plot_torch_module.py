@@ -53,7 +53,7 @@ models = {
     "CT": CounterfactualTrainedClassifier(**settings),
 }
 figure, axes = plt.subplots(
-    1, 2, figsize=(9.5, 4), layout="constrained", sharex=True, sharey=True
+    1, 2, figsize=(8, 3.5), layout="constrained", sharex=True, sharey=True
 )
 for ax, (name, model) in zip(axes, models.items(), strict=True):
     model.fit(X, y)

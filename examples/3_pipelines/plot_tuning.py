@@ -50,7 +50,7 @@ results[["param_lambda_div", "param_lambda_adv"]].join(scores.round(3))
 losses = -results.filter(regex="split._test_neg_log_loss").to_numpy()
 best = losses.mean(axis=1).argmin()
 limit = losses[best].mean() + losses[best].std(ddof=1) / np.sqrt(losses.shape[1])
-figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 4), layout="constrained")
+figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.5), layout="constrained")
 for strength, marker in ((0.0, "o"), (2.0, "s")):
     part = -scores[results["param_lambda_adv"] == strength]
     words = f"lambda_adv={strength:g}"

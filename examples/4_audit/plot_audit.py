@@ -2,13 +2,13 @@
 Who is asked for what
 =====================
 
-Nobody's age is asked for, and yet the young are rejected more often and asked for more,
-through columns that tell their age. An audit says by how much, and whether it is more
-than chance.
+Nobody is asked to be older, and yet the young are rejected more often, through columns
+that tell their age. An audit says by how much, whether it is more than chance, and what
+is asked of whom.
 """
 
 import matplotlib.pyplot as plt
-import numpy as np
+import pandas as pd
 from sklearn.model_selection import train_test_split
 
 from sklearn_ct import CounterfactualTrainedClassifier
@@ -21,9 +21,9 @@ from sklearn_ct.plotting import (
 )
 
 X, y = make_loan_applications(4000, random_state=0)
-generation = np.where(X["age"] < 40, "younger", "older")
-X_train, X_test, y_train, y_test, _, generation = train_test_split(
-    X, y, generation, random_state=0, test_size=0.5
+age_group = pd.cut(X["age"], [0, 29, 49, 99], labels=["to 29", "30 to 49", "from 50"])
+X_train, X_test, y_train, y_test, _, age_group = train_test_split(
+    X, y, age_group, random_state=0, test_size=0.5
 )
 clf = CounterfactualTrainedClassifier(
     mutability={"age": "none"}, max_epochs=30, random_state=0
@@ -38,14 +38,15 @@ audit = audit_recourse(
     clf,
     X_test,
     y_test,
-    sensitive_features={"generation": generation},
+    sensitive_features={"age": age_group},
+    reference={"age": "30 to 49"},
     target="approved",
 )
 print(audit.summary())
 
 # %%
 # Ratios with their intervals, and the share of each group that a cost would help.
-figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.5), layout="constrained")
 RecourseRatioDisplay.from_audit(audit, measure="burden", ax=left)
 RecourseReachDisplay.from_audit(audit, ax=right)
 plt.show()

@@ -26,7 +26,7 @@ twin = clone(ct).set_params(lambda_div=0.0, lambda_adv=0.0)
 # The share of answers that later models still accept, for three probabilities asked
 # for: at a half an answer stands on the border, which the next model draws elsewhere.
 figure, axes = plt.subplots(
-    1, 2, figsize=(9.5, 4), layout="constrained", sharex=True, sharey=True
+    1, 2, figsize=(8, 3.5), layout="constrained", sharex=True, sharey=True
 )
 for ax, (name, model) in zip(
     axes, {"conventional": twin, "CT": ct}.items(), strict=True

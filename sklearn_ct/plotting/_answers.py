@@ -147,9 +147,9 @@ class ChangesDisplay:
                 self.ax_.text(end, place, words, va="center", fontsize="small")
         self.ax_.set_yticks(places, [_name(feature) for feature in shown.index])
         self.ax_.invert_yaxis()
-        self.ax_.set_xlabel(f"share of the {self.n_answers:,} answers that change it")
+        self.ax_.set_xlabel(f"share of {self.n_answers:,} answers")
         if self.bars_:
-            self.ax_.set_xlim(0, 1.25 * ends.max())  # room for words
+            self.ax_.set_xlim(0, 1.4 * ends.max())  # room for words
             self.ax_.legend(frameon=False, loc="lower right")  # the shortest bars
         return self
 
@@ -257,13 +257,14 @@ class GroupsDisplay:
         style = {"showfliers": False, "widths": 0.6} | kwargs
         self.boxes_ = self.ax_.boxplot(list(self.values.values()), **style)
         names = [
-            f"{_name(label)}\n{len(values):,} answers\n{share:.0%} have one"
+            f"{_name(label)}\n{len(values):,} answers\n{share:.0%}"
             for (label, values), share in zip(
                 self.values.items(), self.answered.values(), strict=True
             )
         ]
         places = np.arange(1, len(names) + 1)
         self.ax_.set_xticks(places, names, fontsize="small")
+        self.ax_.set_xlabel("share: people who have an answer")
         self.ax_.set_ylabel(f"{self.measure} of the answers".replace("_", " "))
         return self
 

@@ -1,9 +1,11 @@
 """Displays of an audit: ratios, what a cost reaches, survival, proxies."""
 
+from itertools import cycle
+
 import numpy as np
 import pandas as pd
 
-from sklearn_ct.plotting._figure import COLOURS, axes_of
+from sklearn_ct.plotting._figure import COLOURS, LINES, MARKS, axes_of
 
 
 class RecourseRatioDisplay:
@@ -107,7 +109,7 @@ class RecourseRatioDisplay:
         self.ax_.set_yticks(places, list(shown["label"]))
         self.ax_.set_ylim(max(len(shown), 1) - 0.5, -0.5)
         name = self.measure.replace("_", " ")
-        self.ax_.set_xlabel(f"ratio of {name} (filled: adjusted p < {self.alpha:g})")
+        self.ax_.set_xlabel(f"ratio of {name}\nfilled: adjusted p < {self.alpha:g}")
         return self
 
 
@@ -183,15 +185,17 @@ class RecourseReachDisplay:
         self.ax_, self.figure_ = axes_of(ax, type(self).__name__)
         finite = [c[np.isfinite(c)] for c in self.costs.values()]
         end = max([c.max() for c in finite if len(c)], default=1.0)
+        lines = cycle(LINES)
         for (group, costs), helped in zip(self.costs.items(), finite, strict=True):
             share = np.arange(len(helped) + 1) / len(costs)
-            style = {"where": "post", "label": f"{group} ({len(costs):,})"} | kwargs
+            style = {"where": "post", "label": f"{group} ({len(costs):,})"}
+            style |= {"linestyle": next(lines)} | kwargs
             self.ax_.step([0, *helped, end], [*share, share[-1]], **style)
         if self.budget is not None:
             self.ax_.axvline(self.budget, color=COLOURS["switched"], linestyle=":")
         self.ax_.set_ylim(0, 1)
         self.ax_.set_xlim(0, end)
-        self.ax_.set_xlabel("cost (distance in the model's input space)")
+        self.ax_.set_xlabel("cost of the answers")
         self.ax_.set_ylabel("share of the rejected that it helps")
         if self.costs:
             self.ax_.legend(frameon=False, title=str(self.feature), loc="lower right")
@@ -252,10 +256,12 @@ class SurvivalDisplay:
             Itself.
         """
         self.ax_, self.figure_ = axes_of(ax, type(self).__name__)
+        marks = cycle(MARKS)
         for kind, part in self.survival.groupby("kind", sort=False):
             part = part.sort_values("cost")
             errors = [part["survival"] - part["low"], part["high"] - part["survival"]]
-            style = {"marker": "o", "capsize": 3, "label": kind.replace("_", " ")}
+            style = {"marker": next(marks), "label": kind.replace("_", " ")}
+            style |= {"capsize": 3}
             self.ax_.errorbar(part["cost"], part["survival"], errors, **style | kwargs)
         for row in (
             self.survival.drop_duplicates("tau").dropna(subset="tau").itertuples()
@@ -337,18 +343,23 @@ class ProxiesDisplay:
         shown = self.carriers.assign(cost_share=self.carriers["cost_share"].fillna(0.0))
         style = {"color": COLOURS["raised"]} | kwargs
         self.ax_.scatter(shown["alone"], shown["cost_share"], **style)
-        for row in shown.itertuples():
-            if max(row.alone, row.cost_share) > named:
-                self.ax_.annotate(
-                    str(row.column),
-                    (row.alone, row.cost_share),
-                    xytext=(4, 4),
-                    textcoords="offset points",
-                    fontsize="small",
-                )
+        middle = shown["alone"].max() / 2
+        far = shown[shown[["alone", "cost_share"]].max(axis=1) > named]
+        # Inwards, and up and down in turn, so that neighbours can be read.
+        for k, row in enumerate(far.sort_values("cost_share").itertuples()):
+            left, up = row.alone < middle, k % 2 == 0
+            self.ax_.annotate(
+                str(row.column),
+                (row.alone, row.cost_share),
+                xytext=(5 if left else -5, 5 if up else -5),
+                textcoords="offset points",
+                ha="left" if left else "right",
+                va="bottom" if up else "top",
+                fontsize="small",
+            )
         self.ax_.margins(0.15)
         self.ax_.set_xlim(left=-0.02)
-        self.ax_.set_ylim(bottom=-0.02)
+        self.ax_.set_ylim(bottom=-0.05)
         self.ax_.set_xlabel(f"how well the column alone tells {self.protected}")
         self.ax_.set_ylabel("share of the cost of the advice")
         return self

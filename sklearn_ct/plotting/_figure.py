@@ -3,6 +3,9 @@
 from io import StringIO
 
 COLOURS = {"raised": "#1f6f8b", "lowered": "#d98032", "switched": "#8a8a8a"}
+# Told apart without colours, too.
+LINES = ("-", "--", ":", "-.")
+MARKS = ("o", "s", "^", "D")
 
 
 def axes_of(ax, display):

@@ -236,7 +236,7 @@ class DecisionSurfaceDisplay:
             )
         self.ax_.set_xlim(self.xx0.min(), self.xx0.max())
         self.ax_.set_ylim(self.xx1.min(), self.xx1.max())
-        self.ax_.locator_params(nbins=5)
+        self.ax_.locator_params(nbins=4)
         if colorbar:
             words = f"probability of {self.label!s}"
             self.figure_.colorbar(self.surface_, ax=self.ax_, label=words)

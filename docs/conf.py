@@ -61,7 +61,6 @@ sphinx_gallery_conf = {
     "remove_config_comments": True,
     "backreferences_dir": "api/examples",
     "doc_module": ("sklearn_ct",),
-    "reference_url": {"sklearn_ct": None},
 }
 
 # Looks.

@@ -22,6 +22,10 @@ PAGE_OF_THE_HOUSE = read("docs/contributing/architecture.md")
 PROJECT = tomllib.loads(read("pyproject.toml"))
 HOOKS = yaml.safe_load(read(".pre-commit-config.yaml"))["repos"][0]["hooks"]
 PINS = dict(re.findall(r"^([\w-]+)==(\S+)$", read("constraints.txt"), re.MULTILINE))
+RIGHTS = {  # of jobs that need more than to read
+    "publish.yml": {"publish": {"id-token": "write"}},
+    "docs.yml": {"publish": {"pages": "write", "id-token": "write"}},
+}
 WORKFLOWS = sorted(path.name for path in (ROOT / ".github/workflows").iterdir())
 
 # In backticks, in blocks of code, in links.
@@ -65,10 +69,22 @@ def test_files_and_folders_that_contributing_names_exist():
         word
         for word in words
         if re.fullmatch(r"[\w.-]*(/[\w.-]*)+|[\w.-]+\.(md|txt|toml|cff|yaml)", word)
-        and not word.startswith(".venv")
+        and not word.startswith((".venv", "docs/_build"))
     }
     assert {"docs/benchmarks/results/", ".ci/run", "CHANGELOG.md"} <= paths
     assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_links_lead_somewhere(page):
+    """Those of the site's pages are followed when it is built."""
+    links = re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)", read(page))
+    assert [path for path, _ in links if not (ROOT / path).exists()] == []
+    for path, anchor in links:
+        if anchor:
+            titles = re.findall(r"^#+ (.*)$", read(path or page), re.MULTILINE)
+            words = [re.sub(r"[^\w\s-]", "", title.lower()) for title in titles]
+            assert anchor in [title.replace(" ", "-") for title in words]
 
 
 def test_modules_that_contributing_runs_exist():
@@ -101,10 +117,8 @@ def test_only_python_versions_that_were_tried_are_declared():
 
 
 def test_what_tests_and_hooks_run_with_is_pinned():
-    needed = [
-        *PROJECT["project"]["dependencies"],
-        *PROJECT["project"]["optional-dependencies"]["test"],
-    ]
+    extras = PROJECT["project"]["optional-dependencies"]
+    needed = [*PROJECT["project"]["dependencies"], *extras["test"], *extras["docs"]]
     assert {re.match(r"[\w-]+", need)[0] for need in needed} <= set(PINS)
     hooked = [pin for hook in HOOKS for pin in hook.get("additional_dependencies", [])]
     assert hooked
@@ -132,7 +146,7 @@ def test_workflows_ask_for_no_more_than_they_need(name):
         for n, job in parsed["jobs"].items()
         if "permissions" in job
     }
-    assert more == ({"publish": {"id-token": "write"}} if name == "publish.yml" else {})
+    assert more == RIGHTS.get(name, {})
     assert all("timeout-minutes" in job for job in parsed["jobs"].values())
     for step in steps(name):
         if step.get("uses", "").startswith("actions/checkout@"):
@@ -153,13 +167,6 @@ def test_files_and_extras_that_workflows_name_exist(name):
     assert [path for path in named if not (ROOT / path).exists()] == []
     extras = ",".join(re.findall(r"\.\[([\w,]+)\]", text)).split(",")
     assert set(extras) <= {"", *PROJECT["project"]["optional-dependencies"]}
-
-
-def test_the_distribution_holds_what_its_tests_read():
-    included = PROJECT["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
-    read_here = {".ci", ".github", ".pre-commit-config.yaml", "CITATION.cff"}
-    read_here |= {"CHANGELOG.md", "CONTRIBUTING.md", "constraints.txt", "docs", "tests"}
-    assert read_here <= set(included)
 
 
 def test_every_folder_of_the_package_is_on_the_page_of_the_house():

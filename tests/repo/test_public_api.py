@@ -2,7 +2,9 @@
 
 import importlib
 import inspect
+import re
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
@@ -121,6 +123,24 @@ def test_all_is_sorted_and_true(module):
     order = sorted(module.__all__, key=lambda n: (not n.isupper(), n[0].islower(), n))
     assert list(module.__all__) == order
     assert all(hasattr(module, name) for name in module.__all__)
+
+
+@pytest.mark.parametrize("module", [*NAMES, "sklearn_ct.losses"])
+def test_every_public_name_is_on_the_site(module):
+    page = Path(__file__).parents[2] / "docs" / "api" / "index.rst"
+    _, *parts = re.split(r"currentmodule:: (\S+)", page.read_text(encoding="utf-8"))
+    entries = dict(zip(parts[::2], parts[1::2], strict=True))
+    written = re.findall(r"^   (\w+)$", entries[module], re.MULTILINE)
+    assert len(written) == len(set(written))
+    module = importlib.import_module(module)
+    public = getattr(module, "__all__", None) or [
+        name
+        for name, thing in vars(module).items()
+        if inspect.isfunction(thing) and thing.__module__ == module.__name__
+    ]
+    # A constant has no page: it stands in the text.
+    constants = {name for name in public if name.isupper() and name != "REVISE"}
+    assert set(written) == set(public) - constants
 
 
 def _keywords(function):

@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass
-from decimal import Decimal
 from html import escape
 
 import numpy as np
@@ -10,6 +9,7 @@ import pandas as pd
 
 from sklearn_ct._result.describe import exact, is_number
 from sklearn_ct._result.status import Status
+from sklearn_ct._tables.feature import decimals_of
 
 NUMBERS = ("two", "three", "four", "five", "six", "seven", "eight", "nine")
 KINDS = ("action", "waiting", "history")  # from what is open to what is not
@@ -258,7 +258,7 @@ def figures(old, new, step=None):
     (('41,894', '44,000'), ('0.767', '0.301'))
     """
     if step is not None:
-        decimals = max(0, -Decimal(repr(step)).normalize().as_tuple().exponent)
+        decimals = decimals_of(step)
     elif float(old).is_integer() and float(new).is_integer():
         decimals = 0
     else:

@@ -1,6 +1,7 @@
 """A column, or a one-hot block of columns: its kind, its rounding, its cells."""
 
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 import numpy as np
 
@@ -11,9 +12,8 @@ from sklearn_ct._tables.containers import number_type
 MISSING = -1e200
 # Of a category, whose places are counted from 0: none of the known ones, and missing.
 UNKNOWN, ABSENT = -1.0, -2.0
-# Decimals that a multiple of a step is rounded to, and by which share of a step it may
-# miss it: types of single precision do.
-FINEST, ROUNDING = 9, 1e-6
+# By which share of a step its multiple may miss it: types of single precision do.
+ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -89,9 +89,10 @@ class Variable:
     def snap(self, values, direction=0.0):
         """Round as answers are: to the step, to what `round` does, to the grid."""
         if self.step is not None:
-            # The product of a whole number and, say, 0.1 has other last bits.
-            fine = np.round(whole(values / self.step, direction) * self.step, FINEST)
-            return self._typed(fine)
+            # The product of a whole number and, say, 0.1 has other last bits; of large
+            # products more decimals than the step has would take bits that count.
+            times = whole(values / self.step, direction)
+            return self._typed(np.round(times * self.step, decimals_of(self.step)))
         if self.decimals is None:
             return replace(self, decimals=self.grid).round(values, direction)
         return self.round(values, direction)
@@ -152,6 +153,17 @@ class Variable:
     @property
     def _is_float(self):
         return self._number_type.kind == "f"
+
+
+def decimals_of(step):
+    """Decimals that a number is written with.
+
+    Examples
+    --------
+    >>> decimals_of(500.0), decimals_of(0.05), decimals_of(1e-7)
+    (0, 2, 7)
+    """
+    return max(0, -Decimal(repr(float(step))).normalize().as_tuple().exponent)
 
 
 def whole(scaled, direction=0.0):

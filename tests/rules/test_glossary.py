@@ -252,3 +252,10 @@ def test_the_past_is_asked_for_where_nothing_else_helps(clf, loans):
         asked[7:8], "approved", mutability=closed, glossary=kind, **options
     )
     pd.testing.assert_frame_equal(alone.counterfactuals, told.counterfactuals[7:8])
+
+
+def test_steps_of_large_numbers_stay_whole():
+    encoder = TabularEncoder().fit(np.arange(10.0)[:, None] * 1e9)
+    stepped = replace(encoder.variables_[0], step=5.0)
+    found = stepped.snap(np.array([7_377_624_606.0, 3e12 + 4]), -1.0)
+    np.testing.assert_array_equal(found, [7_377_624_605.0, 3e12])

@@ -30,7 +30,7 @@ from sklearn_ct.datasets import (
     make_loan_applications,
 )
 from sklearn_ct.metrics import constraint_violations
-from sklearn_ct.plotting import ChangesDisplay
+from sklearn_ct.plotting import ChangesDisplay, PlausibilityDisplay
 from sklearn_ct.scoring import robust_accuracy_scorer
 
 
@@ -95,17 +95,17 @@ def compare(pipeline, X, y, result):
 
 
 def draw(results, path):
-    """Which features the models ask to change."""
+    """Which features the models ask to change, and how their answers stand."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(1, 2, figsize=(8, 3.7), layout="constrained")
-    for ax, (name, result) in zip(axes, results.items(), strict=True):
+    figure, axes = plt.subplots(1, 3, figsize=(12, 3.7), layout="constrained")
+    for ax, (name, result) in zip(axes, results.items(), strict=False):
         ChangesDisplay.from_counterfactuals(result, ax=ax)
-        summary = result.evaluate()
-        ax.set_title(f"{name}: implausibility {summary['implausibility']:.1f}")
+        ax.set_title(name)
+        PlausibilityDisplay.from_counterfactuals(result, name=name, ax=axes[-1])
     figure.savefig(path, dpi=120)
 
 

@@ -16,7 +16,7 @@ from sklearn.model_selection import FixedThresholdClassifier, train_test_split
 from sklearn_ct import CounterfactualTrainedClassifier, explain
 from sklearn_ct.datasets import make_loan_applications
 
-X, y = make_loan_applications(4000, random_state=0)
+X, y = make_loan_applications(3000, random_state=0)
 X_train, X_rest, y_train, y_rest = train_test_split(X, y, random_state=0, test_size=0.5)
 X_held, X_test, y_held, y_test = train_test_split(
     X_rest, y_rest, random_state=0, test_size=0.5

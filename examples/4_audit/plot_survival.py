@@ -14,7 +14,7 @@ from sklearn_ct.audit import recourse_survival
 from sklearn_ct.datasets import make_loan_applications
 from sklearn_ct.plotting import SurvivalDisplay
 
-X, y = make_loan_applications(2000, random_state=0)
+X, y = make_loan_applications(1500, random_state=0)
 ct = CounterfactualTrainedClassifier(
     mutability={"age": "none"}, max_epochs=30, random_state=0
 )
@@ -33,7 +33,7 @@ for ax, (name, model) in zip(
 ):
     model.fit(X, y)
     survival = recourse_survival(
-        model, X, y, target="approved", tau=[0.5, 0.6, 0.7], n_models=3, n_samples=150
+        model, X, y, target="approved", tau=[0.5, 0.6, 0.7], n_models=3, n_samples=100
     )
     SurvivalDisplay.from_frame(survival, ax=ax)
     ax.set_title(name)
@@ -44,7 +44,7 @@ plt.show()
 # %%
 # What to take away
 # -----------------
-# - Answers at a half are the cheapest, and the next model refuses about half of them.
+# - Answers at a half are the cheapest, and the next model refuses many of them.
 # - ``explain`` asks for 0.7 unless told otherwise; what more would cost and bring is
 #   read off the figure.
 # - ``kinds=("seed", "bootstrap")`` is by how much the model itself wavers; what the

@@ -95,7 +95,7 @@ class ChangesDisplay:
         -------
         ChangesDisplay
         """
-        found = _moved(counterfactuals)
+        found = moved(counterfactuals)
         counts, sizes = {}, []
         for feature, part in counterfactuals.changes().groupby("feature", sort=False):
             differences = _differences(part["from"], part["to"])
@@ -226,10 +226,10 @@ class GroupsDisplay:
                 f"{', '.join(map(repr, MEASURES))}. Got {measure!r} instead."
             )
         every = np.asarray(getattr(counterfactuals, measure), dtype=float)
-        moved = _moved(counterfactuals)
+        found = moved(counterfactuals)
         labels, rows = groups_of(counterfactuals, by)
         values = {
-            label: every[own[moved[own]]]
+            label: every[own[found[own]]]
             for label, own in zip(labels, rows, strict=True)
         }
         answered = {
@@ -382,7 +382,7 @@ class AnswerDisplay:
         return self
 
 
-def _moved(counterfactuals):
+def moved(counterfactuals):
     """Which rows have an answer that changes something, (m,)."""
     return np.isin(counterfactuals.status, (Status.VALID, Status.FALLBACK))
 

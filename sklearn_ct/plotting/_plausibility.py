@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from sklearn_ct.plotting._answers import moved
 from sklearn_ct.plotting._figure import COLOURS, axes_of
 
 REAL = "real rows"
@@ -65,8 +66,7 @@ class PlausibilityDisplay:
         -------
         PlausibilityDisplay
         """
-        moved = np.isin(counterfactuals.status, ("valid", "fallback"))
-        standings = counterfactuals.plausibility[moved]
+        standings = counterfactuals.plausibility[moved(counterfactuals)]
         display = cls(standings[~np.isnan(standings)], name=name)
         return display.plot(ax=ax, **kwargs)
 

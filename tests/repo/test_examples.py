@@ -16,7 +16,14 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 SCALE = EXAMPLES / "scale"
 PAGES = {path.stem: path for path in sorted(EXAMPLES.glob("*/plot_*.py"))}
-SLOW = {"plot_what_training_changes", "plot_tuning", "plot_thresholds", "plot_survival"}
+# Those that train many models.
+SLOW = {
+    "plot_plausibility",
+    "plot_survival",
+    "plot_thresholds",
+    "plot_tuning",
+    "plot_what_training_changes",
+}
 
 # Conventional training on whole batches: averaged over the processes, the gradients of
 # their shares are those of all rows, so that the weights must be those of one process.

@@ -67,6 +67,10 @@ sphinx_gallery_conf = {
 html_baseurl = "https://sklearn-ct.github.io/sklearn-ct/"
 html_theme = "pydata_sphinx_theme"
 html_title = "sklearn-ct"
+# Pages that stand alone have no neighbours to list.
+html_sidebars = {
+    page: [] for page in ("start", "how_to_choose", "not_claimed", "changelog")
+}
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_math_renderer = "mathml"

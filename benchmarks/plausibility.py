@@ -29,7 +29,9 @@ HEAVY = 10  # standard deviations from the mean that a heavy tail reaches
 TAIL = 0.01  # of real rows, beyond which an amount is far
 TOLD = ["answered", "share_fallback", "cost", "n_changes", "probability"]
 TOLD += ["plausibility", "rare"]
+FEW = 10  # amounts that are not shown
 SHARES = (0.9, 0.99, 1.0)
+TITLES = ("real rows", "answers", f"answers, {ASKED[1]:g}")
 
 
 def amounts_of(X):
@@ -80,11 +82,12 @@ def measure(name, split, *, epochs, n_rows, n_rejected):
         codes = clf.encode(held_out), clf.encode(good.head(1000))
         real = plausibility_score(*codes, average=False)
         clf.explain(rejected, table.favourable, min_plausibility=ASKED[1])  # warm
+        found = {}
         for share in ASKED:
             answers, (_, seconds) = timed(
                 clf.explain, rejected, table.favourable, min_plausibility=share
             )
-            told = answers.evaluate()
+            told, found[share] = answers.evaluate(), answers
             line = about | {"min_plausibility": share or "none", "rows": len(rejected)}
             line |= {name: told[name] for name in TOLD}
             line |= {
@@ -92,16 +95,13 @@ def measure(name, split, *, epochs, n_rows, n_rejected):
                 "real, rare": (real < 0.05).mean(),
             }
             lines.append(line | {"ms a row": 1000 * seconds / max(len(rejected), 1)})
-            for column in amounts_of(part.X):
-                new = raised(answers, column)
-                if len(new) < 10:
-                    continue
-                of = {"data": name, "column": column, "model": model}
-                of |= {"min_plausibility": share or "none", "raised": len(new)}
-                for q in SHARES:
-                    pair = (float(np.quantile(x, q)) for x in (new, good[column]))
-                    of[f"{q:.0%}, answers / real"] = list(pair)
-                tails.append(of)
+        for column in amounts_of(part.X):
+            new = [raised(answers, column) for answers in found.values()]
+            if min(map(len, new)) >= FEW:
+                line = about | {"column": column, "raised": [*map(len, new)]}
+                for title, x in zip(TITLES, (good[column], *new), strict=True):
+                    line[title] = list(np.quantile(x, SHARES))
+                tails.append(line)
     return {"lines": lines, "tails": tails if split == 0 else []}
 
 

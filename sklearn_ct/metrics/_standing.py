@@ -10,7 +10,7 @@ N_NEIGHBORS = 10
 TIES = 1e-9
 # Of the largest squares, what a product of matrices may lose of a squared distance.
 LOST = 1e-9
-BLOCK = 2_000_000  # distances at a time, for bounded memory
+BLOCK = 250_000  # distances at a time: what a cache holds
 
 
 class Standing:
@@ -96,20 +96,26 @@ class Standing:
         if not needed:
             return np.ones(len(X), dtype=bool)
         radius = self.ascending[n - needed]
+        reached, unsure = np.zeros((2, len(X)), dtype=bool)
         step = max(1, BLOCK // n)
-        parts = np.split(X, range(step, len(X), step)) if len(X) else []
-        far, near = np.empty(len(X), dtype=int), np.empty(len(X), dtype=int)
-        for start, part in zip(range(0, len(X), step), parts, strict=True):
+        for start in range(0, len(X), step):
+            part, place = X[start : start + step], slice(start, start + step)
             own = (part**2).sum(axis=1)
-            square = own[:, None] + self._squares - 2 * part @ self.rows.T
+            others = np.column_stack([part, np.ones(len(part))]) @ self._sides
             slack = LOST * (own + self._squares.max() + radius**2)
-            place = slice(start, start + len(part))
-            near[place] = (square <= (radius**2 - slack)[:, None]).sum(axis=1)
-            far[place] = (square <= (radius**2 + slack)[:, None]).sum(axis=1)
-        reached = near > k
-        unsure = ~reached & (far >= k)
+            limit = radius**2 - own
+            near = np.count_nonzero(others <= (limit - slack)[:, None], axis=1)
+            left = np.flatnonzero(near <= k)
+            far = others[left] <= (limit + slack)[left, None]
+            reached[place] = near > k
+            unsure[start + left] = np.count_nonzero(far, axis=1) >= k
         reached[unsure] = self.of(X[unsure]) >= share
         return reached
+
+    @cached_property
+    def _sides(self):
+        """What makes squared distances, less the rows' own squares, (d + 1, n)."""
+        return np.vstack([-2 * self.rows.T, self._squares])
 
     @cached_property
     def _squares(self):

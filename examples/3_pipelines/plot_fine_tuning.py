@@ -26,7 +26,7 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
 # -------------------------
 mlp = make_pipeline(
     StandardScaler(),
-    MLPClassifier((32,), early_stopping=True, max_iter=100, random_state=0),
+    MLPClassifier((32,), tol=1e-3, random_state=0),
 )
 mlp.fit(X_train, y_train)
 print(f"Accuracy {mlp.score(X_test, y_test):.3f}")

@@ -101,7 +101,8 @@ class ChangesDisplay:
             differences = _differences(part["from"], part["to"])
             raised, lowered = (differences > 0).sum(), (differences < 0).sum()
             counts[feature] = raised, lowered, len(part) - raised - lowered
-            sizes.append(differences.abs().median())
+            numbers = differences.dropna().abs()
+            sizes.append(numbers.median() if len(numbers) else np.nan)
         shares = pd.DataFrame(
             list(counts.values()),
             index=pd.Index(list(counts), dtype=object, tupleize_cols=False),

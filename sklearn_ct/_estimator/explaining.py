@@ -42,17 +42,21 @@ def subject_of(estimator, *, codec=None, predict_proba=None):
         codec=encoder if codec is None else codec,
         classes=estimator.classes_,
         rules=estimator.rules_ if codec is None else codec.rules,
-        relations=(
-            Relations.of(estimator.relations_, encoder)
-            if codec is None
-            else codec.relations
-        ),
+        relations=relations_of(estimator) if codec is None else codec.relations,
         references=estimator.references_ if codec is None else codec.references,
         missing=estimator.missing,
         tau=max(estimator.tau, LASTING),
         predict_proba=predict_proba or own,
         generator=partial(call_generator, estimator),
     )
+
+
+def relations_of(estimator):
+    """Relations of a fitted classifier, compiled anew only where they are others."""
+    kept, words = getattr(estimator, "_relations", None), tuple(estimator.relations_)
+    if kept is None or kept.codec is not estimator.encoder_ or kept.words != words:
+        kept = estimator._relations = Relations.of(words, estimator.encoder_)
+    return kept
 
 
 def call_generator(estimator, generator):

@@ -44,12 +44,7 @@ def edit(task, values, found, effort, only_missing=False):
         if len(again):
             new[again] = part.linked(new[again], again)
             ok[again] &= part.check(new[again], again)
-        better = ok & ~found[rows]
-        better |= ok & (
-            part.rank(new, edits.real) < part.rank(values[rows], edits.real)
-        )
-        values[rows[better]] = new[better]
-        found[rows[better]] = True
+        task.take_better(values, found, rows, new, ok)
 
 
 def search_edits(task, edits, effort):

@@ -14,7 +14,7 @@ from sklearn_ct._recourse.fallback import fall_back
 from sklearn_ct._recourse.probe import probe
 from sklearn_ct._recourse.simplify import pull_back, restrict, sparsify
 from sklearn_ct._recourse.task import Task
-from sklearn_ct._recourse.walks import walk, walk_farther
+from sklearn_ct._recourse.walks import least_cost, walk, walk_farther
 from sklearn_ct._result.status import BELOW_TAU, TOO_FEW, TOO_RARE, Status
 from sklearn_ct._rules.reasons import why
 
@@ -203,28 +203,42 @@ def withstand_by_real_rows(task):
 
 def run(task, brief=False, may_fall_back=True):
     """Values and statuses of all rows of a task: the recipe."""
-    full = task.request.effort == "full"
-    values, found = walk(task)
-    if full:
-        sparsify(task, values, found)
-        edit(task, values, found, QUICK)
-        if task.subject.mixes:
-            probe(task, values, found)
-            take_cheaper_real_rows(task, values, found)
-        # Rows that are held to a standing have reached the target otherwise.
-        if not brief and not task.request.min_plausibility:
-            walk_farther(task, values, found)
-        edit(task, values, found, THOROUGH, only_missing=True)
-    status = np.where(found, Status.VALID, Status.INFEASIBLE).astype(object)
-    if full:
-        if may_fall_back:
-            fall_back(task, values, found, farther=not brief)
+    if task.request.effort != "full":
+        values, found = walk(task)
+        return finish(task, values, _status_of(found))
+    values = task.bounds.factual.copy()
+    found = np.zeros(len(values), dtype=bool)
+    edit(task, values, found, QUICK)
+    walk_for_less(task, values, found)
+    if task.subject.mixes:
+        probe(task, values, found)
+        take_cheaper_real_rows(task, values, found)
+    # Rows that are held to a standing have reached the target otherwise.
+    if not brief and not task.request.min_plausibility:
+        walk_farther(task, values, found)
+    edit(task, values, found, THOROUGH, only_missing=True)
+    status = _status_of(found)
+    if may_fall_back:
+        fall_back(task, values, found, farther=not brief)
         status[found & (status == Status.INFEASIBLE)] = Status.FALLBACK
-        if may_fall_back:
-            probe(task, values, found)
+        probe(task, values, found)
         status[found & (status == Status.INFEASIBLE)] = Status.VALID
-        sparsify(task, values, found)
+    sparsify(task, values, found)
     return finish(task, values, status)
+
+
+def _status_of(found):
+    return np.where(found, Status.VALID, Status.INFEASIBLE).astype(object)
+
+
+def walk_for_less(task, values, found):
+    """Walk where an answer may cost less than that found, and take what is better."""
+    rows = np.flatnonzero(~(found & (least_cost(task) > task.cost(values))))
+    if len(rows):
+        part = task.take(rows)
+        new, ok = walk(part)
+        sparsify(part, new, ok)
+        task.take_better(values, found, rows, new, ok)
 
 
 def take_cheaper_real_rows(task, values, found):
@@ -232,10 +246,7 @@ def take_cheaper_real_rows(task, values, found):
     real, ok = task.bounds.factual.copy(), np.zeros(len(found), dtype=bool)
     fall_back(task, real, ok, farther=False)
     sparsify(task, real, ok)
-    cost, other = (
-        task.parts(task.codec.embed(each)).sum(axis=1) for each in (values, real)
-    )
-    ok &= ~found | (other < cost)
+    ok &= ~found | (task.cost(real) < task.cost(values))
     values[ok], found[ok] = real[ok], True
 
 

@@ -4,7 +4,7 @@ from functools import cached_property
 
 import numpy as np
 
-from sklearn_ct._recourse.edits import Edits
+from sklearn_ct._recourse.edits import Edits, Real
 from sklearn_ct.metrics._standing import Standing
 
 
@@ -38,6 +38,11 @@ class References:
     def standing(self):
         """Where other rows stand among these, told by their codes."""
         return Standing(self.codes)
+
+    @cached_property
+    def columns(self):
+        """The codes column by column, to tell the mean distance to the rows."""
+        return Real.of(self.codes)
 
     def edits(self, effort, choices=None):
         """List the edits to values of the rows, and to others that a call allows."""

@@ -116,10 +116,14 @@ class Task:
 
     def keeps(self, values, rows):
         """Whether values of rows keep the relations, as far as the search can tell."""
-        return self.subject.relations.holds(values, self.leeway[rows])
+        factual = self.bounds.factual[rows]
+        broken = self.subject.relations.broken(values, self.leeway[rows], factual)
+        return ~broken.any(axis=1)
 
     def broken_after(self, values, rows, edits):
         """Relations that values of rows break after each edit, (s, m)."""
+        if not len(self.subject.relations):
+            return np.zeros((len(values), len(edits.value)), dtype=int)
         return self.subject.relations.after(
             values, self.leeway[rows], edits.variable, edits.value
         )
@@ -172,7 +176,9 @@ class Task:
         rows = np.arange(len(self.target))[rows]
         codes = self.codec.embed(values)
         ok = self.margins(codes, rows) > 0
-        ok &= self.subject.relations.holds(values, self.own[rows])
+        if len(relations := self.subject.relations):
+            factual = self.bounds.factual[rows]
+            ok &= ~relations.broken(values, self.own[rows], factual).any(axis=1)
         if self.request.link is not None:
             ok &= self.bounds.take(rows).holds(values, self.codec)
         elif self.in_steps:  # what follows from others has its own
@@ -197,15 +203,20 @@ class Task:
 
         They move along the slope: to first order that is the worst.
         """
-        with torch.enable_grad():
-            z = self.subject.network.tensor(codes).requires_grad_()
-            lead = self.lead(self.subject.network.module(z), rows, floor=0.0)
-            (slope,) = torch.autograd.grad(lead.sum(), z)
+        lead, slope = self.slope(codes, rows, floor=0.0)
         numbers = self.codec.measured(codes)
         moved = codes - self.request.margin * np.sign(slope.cpu().numpy()) * numbers
         logits = self.subject.network.logits(moved)
         worst = self.lead(logits, rows, floor=0.0).numpy()
-        return lead.detach().cpu().numpy(), worst
+        return lead.cpu().numpy(), worst
+
+    def slope(self, codes, rows, floor=None):
+        """Lead for codes of rows, (s,), and its slope, (s, d), as tensors."""
+        with torch.enable_grad():
+            z = self.subject.network.tensor(codes).requires_grad_()
+            lead = self.lead(self.subject.network.module(z), rows, floor)
+            (slope,) = torch.autograd.grad(lead.sum(), z)
+        return lead.detach(), slope
 
     def settle(self, values, related=True):
         """Nearest values that are real, allowed, related and linked as they must be."""
@@ -246,11 +257,27 @@ class Task:
         still = self.codec.collect(np.abs(codes - self.home)) <= STILL
         return self.settle(np.where(still, self.bounds.factual, values), related)
 
-    def rank(self, values, real):
-        """Cost, with the distance to real rows of the target class, (n,)."""
+    def take_better(self, values, found, rows, new, ok):
+        """Take other answers of rows where there is none or they rank before it."""
+        both = np.flatnonzero(ok & found[rows])
+        if len(both):
+            of = rows[both]
+            ok = ok.copy()
+            ok[both] = self.rank(new[both], of) < self.rank(values[of], of)
+        values[rows[ok]], found[rows[ok]] = new[ok], True
+
+    def rank(self, values, rows):
+        """Cost of values of rows, with the distance to real rows of the target, (s,)."""
         codes = self.codec.embed(values)
-        far = real.distances(codes).sum(axis=1)
-        return self.parts(codes).sum(axis=1) + PLAUSIBILITY * far
+        rank = self.parts(codes, rows).sum(axis=1)
+        for k, real in self.subject.references.items():
+            of = self.target[rows] == k
+            rank[of] += PLAUSIBILITY * real.columns.distances(codes[of]).sum(axis=1)
+        return rank
+
+    def cost(self, values):
+        """Cost of values, (n,)."""
+        return self.parts(self.codec.embed(values)).sum(axis=1)
 
     def parts(self, codes, rows=slice(None)):
         """Cost of each variable for codes of rows, (s, n_variables)."""

@@ -30,6 +30,28 @@ def walk(task, **changes):
     return values, task.check(values)
 
 
+def least_cost(task):
+    """Cost of the row's cheapest answer if the slope at the factual went on, (n,).
+
+    What the lead lacks, over the most that a unit of cost adds to it in any feature
+    that may move. 0 where nobody can tell: of generators that do not walk in the codes,
+    and of codes that are of no feature alone.
+    """
+    network, n = task.subject.network, len(task.target)
+    if task.request.generator.decode is not None or task.subject.mixes:
+        return np.zeros(n)
+    lead, slope = task.slope(task.home, np.arange(n))
+    x = network.tensor(task.home)
+    rules = task.bounds.constraints(task.codec).to(x).bind(x)
+    groups = rules.simplices
+    # What a category adds is told beside the row's own, and both their columns move.
+    gain = torch.where(groups.inside, (slope - groups.sums(slope * x)) / 2, slope)
+    up, down = rules.upper > x, (rules.lower < x) & ~groups.inside
+    gain = torch.maximum(gain * up, -gain * down)
+    price = network.tensor(task.codec.spread(task.request.cost))
+    return ((-lead).clamp(min=0) / (gain / price).amax(1)).cpu().numpy()
+
+
 def _aim(task):
     """Probability to walk to: one, where all are alike, or each row's."""
     aim = np.maximum(task.request.tau, task.floor)

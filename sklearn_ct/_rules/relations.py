@@ -208,12 +208,13 @@ class Relations:
                 )
                 yield none, sentence
 
-    def excess(self, values):
-        """By how much rows break each side, (n, R); 0 where they keep it."""
-        values = plain(values, self.codec)
-        padded = np.hstack([values, np.zeros((len(values), 1))])  # -1: nothing
-        cells = (padded[:, each] for each in self.spoken())
-        return self.excess_of(slice(None), *cells)
+    def excess(self, values, sides=slice(None)):
+        """By how much rows break sides, (n, R); 0 where they keep them."""
+        return self.excess_of(sides, *self._cells(plain(values, self.codec), sides))
+
+    def _cells(self, values, sides=slice(None)):
+        """Cells of the columns that sides speak of, 0 for none, (n, R) each."""
+        return [np.where(j < 0, 0.0, values[:, j]) for j in self.spoken(sides)]
 
     def spoken(self, sides=slice(None)):
         """Columns that sides speak of: of the condition, spoken of, subtracted."""
@@ -221,15 +222,22 @@ class Relations:
 
     def excess_of(self, sides, where, column, minus):
         """Excess of sides for the cells of the columns that they speak of."""
+        return self._over(sides, column, minus) * self._applies(sides, where)
+
+    def _applies(self, sides, where):
+        """Whether the conditions of sides hold."""
+        return (where >= self.low[sides]) & (where <= self.high[sides])
+
+    def _over(self, sides, column, minus):
+        """Excess of sides wherever their conditions hold."""
         over = self.sign[sides] * (column - minus) - self.limit[sides]
         over = np.fmax(over, 0.0)  # a missing cell breaks nothing
         words = self._words[sides]
         if words.ndim == 0 and words:
             over = self._other(self.among[sides][None], column)
         elif words.ndim and words.any():
-            over[:, words] = self._other(self.among[words], column[:, words])
-        applies = (where >= self.low[sides]) & (where <= self.high[sides])
-        return over * applies
+            over[:, words] = self._other(self.among[sides][words], column[:, words])
+        return over
 
     @staticmethod
     def _other(among, code):
@@ -244,15 +252,34 @@ class Relations:
         """Which sides speak of categories."""
         return np.isnan(self.limit)
 
-    def holds(self, values, own):
-        """Whether rows break no more than ``own``, the excess of their factuals."""
-        return (self.excess(values) <= own).all(axis=1)
+    def broken(self, values, own, factual):
+        """Which sides rows break by more than their factuals do.
+
+        Parameters
+        ----------
+        values, factual : ndarray of shape (n, n_variables)
+        own : ndarray of shape (n, R)
+            Excess of the factuals, or more.
+
+        Returns
+        -------
+        boolean ndarray of shape (n, R)
+        """
+        broken = np.zeros(own.shape, dtype=bool)
+        # Only those that speak of what has changed.
+        changed = (values != factual).any(axis=0)
+        sides = np.flatnonzero(self._touches[:, changed].any(axis=1))
+        if len(sides):
+            broken[:, sides] = self.excess(values, sides) > own[:, sides]
+        return broken
 
     @cached_property
-    def _touched(self):
-        """List for each side the distinct variables that it speaks of."""
-        sides = map(self.spoken, range(len(self)))
-        return [sorted({int(j) for j in each} - {-1}) for each in sides]
+    def _touches(self):
+        """Which variables each side speaks of, boolean of shape (R, n_variables)."""
+        touches = np.zeros((len(self), len(self.codec.variables_) + 1), dtype=bool)
+        for each in self.spoken():
+            touches[np.arange(len(self)), each] = True
+        return touches[:, :-1]
 
     def after(self, values, own, variable, value):
         """Sides broken after single edits of rows.
@@ -269,21 +296,40 @@ class Relations:
         -------
         ndarray of int, shape (s, m)
         """
-        now, values = self.excess(values) > own, plain(values, self.codec)
+        values, every = plain(values, self.codec), slice(None)
+        where, *cells = self._cells(values)
+        over, applies = self._over(every, *cells), self._applies(every, where)
+        now = over * applies > own
         broken = np.repeat(now.sum(axis=1)[:, None], len(variable), axis=1)
-        nothing = np.zeros((len(values), 1))
-        of = {int(j): np.flatnonzero(variable == j) for j in np.unique(variable)}
-        for r, touched in enumerate(self._touched):
-            for j in of.keys() & touched:
+        # Rows where an edit of the condition's column, or of another, may break a side.
+        itself = self.where == self.column
+        by_condition = (over > 0) | (self.minus >= 0) | itself
+        by_other = applies | itself
+        for j in np.unique(variable):
+            mine = np.flatnonzero(variable == j)
+            may = np.where(self.where == j, by_condition, by_other)
+            for r in np.flatnonzero(self._touches[:, j] & (may | now).any(axis=0)):
+                if now[:, r].any():
+                    broken[:, mine] -= now[:, [r]]
+                rows = np.flatnonzero(may[:, r])
+                edits = mine[self._may_break(r, j, value[mine])]
                 cells = (
-                    value[of[j]][None]
+                    value[edits][None]
                     if k == j
-                    else (values[:, [k]] if k >= 0 else nothing)
+                    else (values[rows][:, [k]] if k >= 0 else 0.0)
                     for k in self.spoken(r)
                 )
-                then = self.excess_of(r, *cells) > own[:, [r]]
-                broken[:, of[j]] += then.astype(int) - now[:, [r]]
+                then = self.excess_of(r, *cells) > own[rows][:, [r]]
+                broken[np.ix_(rows, edits)] += then
         return broken
+
+    def _may_break(self, r, j, value):
+        """Which values of a variable may break a side that speaks of it."""
+        if self.where[r] == self.column[r]:
+            return np.ones(len(value), dtype=bool)
+        if self.where[r] == j:
+            return self._applies(r, value)
+        return (self._over(r, value, 0.0) > 0) | (self.minus[r] >= 0)
 
     # -- restored ---------------------------------------------------------------
 
@@ -292,7 +338,7 @@ class Relations:
 
         A number is set to its limit or a category to one that is allowed; else the
         condition's column goes back to the factual's, or on to a category that fits.
-        What cannot be restored stays broken, for `holds` to tell.
+        What cannot be restored stays broken, for `broken` to tell.
 
         Parameters
         ----------
@@ -309,12 +355,12 @@ class Relations:
         -------
         ndarray of shape (n, n_variables)
         """
-        held = np.full(len(values), -1) if held is None else held
-        over = self.excess(values) > own
+        over = self.broken(values, own, bounds.factual[place])
         rows = np.flatnonzero(over.any(axis=1))
         if not len(rows):
             return values
         values = values.copy()
+        held = np.full(len(values), -1) if held is None else held
         part = bounds.take(np.arange(len(bounds.factual))[place][rows])
         mover = _Mover(self, values[rows], own[rows], part, held[rows])
         for _ in range(2):  # what is moved may break another one
@@ -341,7 +387,7 @@ class _Mover:
 
     @property
     def broken(self):
-        return self.relations.excess(self.values) > self.own
+        return self.relations.broken(self.values, self.own, self.bounds.factual)
 
     def restore(self, r):
         """Restore one side, in the first way that the rules of a row allow."""
@@ -366,12 +412,7 @@ class _Mover:
         return rows[~self.bounds.frozen[rows, j]]
 
     def _breaks(self, r):
-        values = plain(self.values, self.codec)
-        cells = (
-            values[:, k] if k >= 0 else np.zeros(len(values))
-            for k in self.relations.spoken(r)
-        )
-        return self.relations.excess_of(r, *cells) > self.own[:, r]
+        return self.relations.excess(self.values, [r])[:, 0] > self.own[:, r]
 
     def _set(self, r, j, target, direction):
         rows = self._rows(r, j)

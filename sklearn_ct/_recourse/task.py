@@ -267,7 +267,7 @@ class Task:
         values[rows[ok]], found[rows[ok]] = new[ok], True
 
     def rank(self, values, rows):
-        """Cost of values of rows, with the distance to real rows of the target, (s,)."""
+        """Cost of values of rows, with the distance to real rows of the class, (s,)."""
         codes = self.codec.embed(values)
         rank = self.parts(codes, rows).sum(axis=1)
         for k, real in self.subject.references.items():

@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 
 from sklearn_ct._pipeline.invert import categories_of
-from sklearn_ct._tables.containers import is_frame, number_type
+from sklearn_ct._tables.containers import is_frame, number_type, take_column
 from sklearn_ct._tables.discover import MAX_DECIMALS
+from sklearn_ct._tables.encoder import TRUTH_VALUES
 from sklearn_ct._tables.feature import limits
 
 # Stands for every cell of a column that is held as it is.
@@ -63,18 +64,26 @@ def _is_new(around, back):
 
     The others would only show combinations that nobody has: two of a block's columns.
     """
-    new = np.zeros(len(around), dtype=bool)
-    for j in range(around.shape[1]):
+    float64 = np.dtype(float)
+    both = zip(around.dtypes, back.dtypes, strict=True)
+    floats = np.array([one == other == float64 for one, other in both], dtype=bool)
+    x, seen = (each.loc[:, floats].to_numpy() for each in (around, back))
+    new = _is_beyond(x, seen).any(axis=1)
+    for j in np.flatnonzero(~floats):
         cells, known = around.iloc[:, j], back.iloc[:, j]
         if _are_words(cells, None) or _are_words(known, None):
             new |= (~cells.isin(set(known)) & cells.notna()).to_numpy()
         else:
-            x, seen = cells.to_numpy(dtype=float), known.to_numpy(dtype=float)
-            error = LOST * np.fmax.reduce(np.abs(seen), initial=0.0)
-            low = np.fmin.reduce(seen, initial=np.inf)
-            high = np.fmax.reduce(seen, initial=-np.inf)
-            new |= (x < low - error) | (x > high + error)
+            new |= _is_beyond(cells.to_numpy(dtype=float), known.to_numpy(dtype=float))
     return new
+
+
+def _is_beyond(x, seen):
+    """Which numbers are farther out than all that were seen in their column."""
+    error = LOST * np.fmax.reduce(np.abs(seen), initial=0.0)
+    low = np.fmin.reduce(seen, initial=np.inf)
+    high = np.fmax.reduce(seen, initial=-np.inf)
+    return (x < low - error) | (x > high + error)
 
 
 def seen_around(codec, row):
@@ -173,10 +182,14 @@ def typed(codec, frame):
         if not variable.is_number and not variable.is_block:
             known = (variable.categories, variable.ordered)
             categories.setdefault(origins[variable.columns[0]], known)
+    plain = _plain_numbers(codec, frame, categories)
     columns, held = {}, set()
+    dtypes = _dtypes(codec)
     for j, name in enumerate(codec.names):
-        column = frame.iloc[:, j]
-        dtype = codec.like.dtypes.iloc[j] if is_frame(codec.like) else None
+        if j in plain:
+            columns[j] = plain[j]
+            continue
+        column, dtype = frame.iloc[:, j], dtypes[j]
         if column.isna().all() or _is_time(dtype):
             held.add(j)
             column = pd.Series(pd.Categorical([HELD] * len(frame)), frame.index)
@@ -184,11 +197,51 @@ def typed(codec, frame):
             known = categories.get(name) or (_labels(column, dtype), False)
             column = _category(column, dtype, *known)
         else:
+            _refuse_other_cells(codec, j, column, dtype)
             column = _number(codec, column, dtype)
         columns[j] = column
     table = pd.DataFrame(columns)
     table.columns = codec.names
     return table, held
+
+
+def _refuse_other_cells(codec, j, column, dtype):
+    """Raise where text or truth values are asked about, but numbers come back."""
+    if codec.few is None or not is_frame(codec.like):
+        return
+    name = codec.names[j]
+    if pd.api.types.is_bool_dtype(dtype) and (column - 0.5).abs().median() > 1:
+        raise ValueError(TRUTH_VALUES.format(name))
+    if pd.api.types.is_numeric_dtype(dtype):
+        return
+    cells = take_column(codec.few, j)
+    if pd.api.types.infer_dtype(cells, skipna=True) == "string":
+        raise ValueError(
+            f"Column {name!r} is text, but the pipeline takes numbers of it. Convert "
+            "it to numbers."
+        )
+
+
+def _dtypes(codec):
+    """Type of each column asked about, None where there is no frame."""
+    if not is_frame(codec.like):
+        return [None] * len(codec.names)
+    return codec.like.dtypes.to_list()
+
+
+def _plain_numbers(codec, frame, categories):
+    """Columns of float64 that had nothing but finite numbers back, all at once."""
+    dtypes = zip(_dtypes(codec), frame.dtypes, codec.names, strict=True)
+    float64 = np.dtype(float)
+    where = [
+        j
+        for j, (asked, back, name) in enumerate(dtypes)
+        if asked is not None and asked == back == float64 and name not in categories
+    ]
+    cells = frame.iloc[:, where].to_numpy(dtype=float)
+    finite = np.isfinite(cells).all(axis=0) & (len(cells) > 0)
+    where, cells = np.array(where, dtype=int)[finite], cells[:, finite]
+    return dict(zip(where.tolist(), _rounded(cells).T, strict=True))
 
 
 def _are_words(column, dtype):
@@ -236,7 +289,7 @@ def _category(column, dtype, labels, ordered):
 def _number(codec, column, dtype):
     column = column.astype(float)
     column = column.fillna(column.median())
-    column = pd.Series(_rounded(column.to_numpy()), column.index)
+    column = pd.Series(_rounded(column.to_numpy()[:, None])[:, 0], column.index)
     if dtype is None:
         dtype = _number_like(codec, column)
     if dtype is not None and number_type(dtype).kind in "iub":
@@ -246,13 +299,20 @@ def _number(codec, column, dtype):
 
 
 def _rounded(x):
-    """Numbers with the decimals that they had before an inverse lost the last bits."""
-    few, largest = x[:50], np.abs(x).max(initial=0.0)
+    """Numbers with the decimals that they had before an inverse lost the last bits.
+
+    Of shape (n, n_columns).
+    """
+    x, few, largest = x.copy(), x[:50], np.abs(x).max(axis=0, initial=0.0)
+    left = np.arange(x.shape[1])
     for decimals in range(MAX_DECIMALS + 1):
-        error = min(LOST * largest, 0.01 * 10.0**-decimals)
-        if (np.abs(few - few.round(decimals)) <= error).mean() > 0.5:
-            near = x.round(decimals)
-            return np.where(np.abs(x - near) <= error, near, x)
+        error = np.minimum(LOST * largest[left], 0.01 * 10.0**-decimals)
+        off = np.abs(few[:, left] - few[:, left].round(decimals)) <= error
+        found = off.mean(axis=0) > 0.5
+        own = x[:, left[found]]
+        near = own.round(decimals)
+        x[:, left[found]] = np.where(np.abs(own - near) <= error[found], near, own)
+        left = left[~found]
     return x
 
 
@@ -335,12 +395,22 @@ def _without_cells(table, columns):
         table = table.astype(object if table.dtype == object else float)
         table[:, columns] = np.nan
         return table
-    table = table.copy()
-    for k in columns:
-        dtype = table.dtypes.iloc[k]
-        plain = isinstance(dtype, np.dtype) and dtype.kind in "iub"
-        table.isetitem(k, pd.Series([np.nan], dtype=float if plain else dtype))
-    return table
+    gone = set(columns)
+    cells = {
+        k: pd.Series([np.nan], dtype=_with_missing(dtype)) if k in gone else own
+        for k, (dtype, (_, own)) in enumerate(
+            zip(table.dtypes, table.items(), strict=True)
+        )
+    }
+    new = pd.DataFrame(cells)
+    new.columns = table.columns
+    return new
+
+
+def _with_missing(dtype):
+    """Type of a column that has a missing cell."""
+    plain = isinstance(dtype, np.dtype) and dtype.kind in "iub"
+    return float if plain else dtype
 
 
 def _is_made_up(codec, j, place):

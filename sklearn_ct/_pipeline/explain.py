@@ -9,7 +9,7 @@ from sklearn_ct._estimator.classifier import CounterfactualTrainedClassifier
 from sklearn_ct._estimator.explaining import subject_of
 from sklearn_ct._pipeline.codec import PipelineCodec
 from sklearn_ct._pipeline.invert import type_name
-from sklearn_ct._pipeline.rules import refuse_moving
+from sklearn_ct._pipeline.rules import refuse_moving, refuse_text_alone, warn_of_held
 from sklearn_ct._pipeline.unwrap import split_parts
 from sklearn_ct._recourse.call import explain_table
 from sklearn_ct._recourse.options import ExplainOptions
@@ -107,14 +107,14 @@ def _explain(steps, last, predict_proba, X, target, options):
     options = ExplainOptions(target=target, **options)
     table = from_polars(X) if is_polars(X) else dense(X)
     table = table if is_frame(table) else np.asarray(table)
-    if table.ndim != 2:
-        raise ValueError(f"Expected 2D array, got {table.ndim}D array instead.")
+    refuse_text_alone(steps, table)
     if len(table):
         predict_proba(table[:1])  # the pipeline's own checks of its input
     codec = PipelineCodec(steps, last, table)
     refuse_moving(codec, table, options.mutability)
     subject = subject_of(last, codec=codec, predict_proba=predict_proba)
     result = explain_table(table, subject, options)
+    warn_of_held(codec, table, options, result)
     if is_polars(X):
         return result.map_tables(lambda table: to_polars(table, X))
     return result

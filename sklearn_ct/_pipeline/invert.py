@@ -12,9 +12,11 @@ import numpy as np
 import pandas as pd
 from scipy.spatial.distance import cdist
 from sklearn.compose import ColumnTransformer
+from sklearn.decomposition import KernelPCA
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
+    KBinsDiscretizer,
     OneHotEncoder,
     OrdinalEncoder,
     TargetEncoder,
@@ -290,6 +292,23 @@ def _whole(name, step, table, columns, holes, sample):
     return back, blocked
 
 
+def _bins(name, step, table, columns, holes, sample):
+    """Places of bins are whole, and scikit-learn cuts off what is behind the point."""
+    cells = _cells(table)
+    if step.encode == "ordinal":
+        cells = np.round(cells.astype(float))
+    return _whole(name, step, cells, columns, holes, sample)
+
+
+def _kernel_pca(name, step, table, columns, holes, sample):
+    """Its inverse loses the mean: what it is off for the training rows is added."""
+    back, said = _whole(name, step, table, columns, holes, sample)
+    if not said and step.fit_inverse_transform:
+        again = step.inverse_transform(step.transform(step.X_fit_))
+        back = back + (step.X_fit_ - again).mean(axis=0)
+    return back, said
+
+
 def _as_taken(step, table, columns, sample):
     """Cells of a table as an inverse takes them: what a step gave, it takes."""
     cells = _cells(table)
@@ -385,6 +404,8 @@ INVERSIONS = [
     (_has("get_support"), _selector),
     (_has("keep_empty_features"), _imputer),
     (_is(OneHotEncoder, OrdinalEncoder, TargetEncoder), _encoder),
+    (_is(KBinsDiscretizer), _bins),
+    (_is(KernelPCA), _kernel_pca),
     (_has("inverse_transform"), _whole),
 ]
 

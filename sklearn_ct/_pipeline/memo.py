@@ -65,6 +65,7 @@ class Memo:
         # For each variable the values in rising order, and the codes that they have.
         self.seen = [(np.empty(0), np.empty((0, len(own)))) for own in self.slots]
         self.lines = Lines(codec, values, inner)
+        self.has_states = any(v.states for v in codec.variables_ if v.is_number)
         free = [not codec.is_dropped(j) for j in range(len(self.slots))]
         bent = codec.dependence.depends.any(axis=1) & free
         bent[self.lines.x] = False
@@ -77,14 +78,17 @@ class Memo:
 
     def embed(self, values):
         """Codes of values, shape (n, d)."""
-        inner = self._bases(values)
+        inner, x = self._bases(values), values[:, self.lines.x]
+        inner[:, self.lines.y] = self.lines.images(x)
         outside = np.zeros(values.shape, dtype=bool)
-        inner[:, self.lines.y], inside = self.lines.images(values)
-        special = self.codec.special(values)[:, self.lines.x]
-        outside[:, self.lines.x] = ~inside | special
+        outside[:, self.lines.x] = self.lines.beyond(x)
+        if self.has_states:
+            outside[:, self.lines.x] |= self.codec.special(values)[:, self.lines.x]
         if outside.any():
             self.looked_up |= outside.any(axis=0)
         codes = self.codec.inner.embed(inner)
+        if not self.looked_up.any():
+            return codes
         unknown, places = self._find(values, outside)
         if unknown.any():
             self._learn(values, unknown)
@@ -225,10 +229,13 @@ class Lines:
         for name, value in vars(self).items():
             setattr(self, name, value[straight])
 
-    def images(self, values):
-        """Give what values become, and whether they are between the ends."""
-        x = values[:, self.x]
-        return self.start + self.slope * x, (self.low <= x) & (x <= self.high)
+    def images(self, x):
+        """Give what values of ``x`` become, (n, n_lines)."""
+        return self.start + self.slope * x
+
+    def beyond(self, x):
+        """Whether values of ``x`` are not between the ends, (n, n_lines)."""
+        return ~((self.low <= x) & (x <= self.high))
 
     def origins(self, inner):
         """Give what has become such inner values."""

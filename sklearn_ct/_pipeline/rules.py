@@ -1,8 +1,13 @@
 """The classifier's rules in the input columns of a pipeline before it."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
+from sklearn.feature_extraction import DictVectorizer, FeatureHasher
+from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 
+from sklearn_ct._pipeline.invert import type_name
 from sklearn_ct._rules.language import by_column, is_blank
 from sklearn_ct._rules.rules import Rules
 from sklearn_ct._tables.containers import (
@@ -12,6 +17,8 @@ from sklearn_ct._tables.containers import (
     take_column,
 )
 
+# Steps that take texts or dicts, one a row.
+NO_TABLE = (CountVectorizer, HashingVectorizer, DictVectorizer, FeatureHasher)
 # Rounding errors come to this share of a column's largest value.
 SLACK = 1e-9
 
@@ -119,12 +126,50 @@ def _ends(codec, inner):
         finite = np.where(np.isfinite(given), given, observed)
         ends[row, numbers] = finite[numbers]
     frame, _ = codec.invert(codec.inner.table(ends))
-    return np.column_stack(
-        [
-            frame.iloc[:, v.columns[0]] if v.is_number else np.full(2, np.nan)
-            for v in codec.variables_
-        ]
-    ).astype(float)
+    first = [v.columns[0] for v in codec.variables_]
+    cells = frame.iloc[:, first].to_numpy()
+    return np.where(codec.numbers_, cells, np.nan).astype(float)
+
+
+def refuse_text_alone(steps, X):
+    """Raise where the first step takes something else than a table."""
+    name, step = steps[0]
+    if isinstance(step, NO_TABLE) or (X.ndim == 1 and hasattr(step, "transform")):
+        raise ValueError(
+            f"explain takes a table, and the first step {name!r} of the pipeline "
+            f"({type_name(step)}) takes one text for each row, which no answer can "
+            "rewrite. Put the step into a ColumnTransformer, beside columns that may "
+            "change: the text is held then, and the others are explained."
+        )
+    if X.ndim != 2:
+        raise ValueError(f"Expected 2D array, got {X.ndim}D array instead.")
+
+
+def warn_of_held(codec, X, options, result):
+    """Warn of what is asked of columns that are held as they are."""
+    held = {codec.names[k] for k in codec.held.columns}
+    named = _words(codec, X, options.domain, "domain")
+    asked = {"domain": held & {codec.names[k] for k in named}}
+    if options.project is not None and held and len(X):
+        answers = pd.DataFrame(result.counterfactuals, columns=codec.names)
+        linked = options.project(result.counterfactuals)
+        linked = pd.DataFrame(linked, columns=codec.names)
+        kept = {name for name in held if _alike(answers[name], linked[name])}
+        asked["project"] = held - kept
+    for parameter, columns in asked.items():
+        for name in sorted(columns, key=codec.names.index):
+            warnings.warn(
+                f"The {parameter!r} of column {name!r} has no effect: the pipeline "
+                "drops the column, or has no way back to it, so it stays as it is.",
+                UserWarning,
+                stacklevel=4,
+            )
+
+
+def _alike(one, other):
+    """Whether two columns hold the same cells, missing ones included."""
+    one, other = one.astype(object).to_numpy(), other.astype(object).to_numpy()
+    return bool(np.all((one == other) | (pd.isna(one) & pd.isna(other))))
 
 
 def refuse_moving(codec, X, mutability):
@@ -134,7 +179,7 @@ def refuse_moving(codec, X, mutability):
     """
     if not codec.held.blocked:
         return
-    words = _words(codec, X, mutability)
+    words = _words(codec, X, mutability, "mutability")
     for position, why in sorted(codec.held.blocked.items()):
         name = codec.names[position]
         cells = take_column(X, position)
@@ -147,14 +192,14 @@ def refuse_moving(codec, X, mutability):
             )
 
 
-def _words(codec, X, mutability):
+def _words(codec, X, given, parameter):
     """Words of a call for each column that it names, by position."""
-    if mutability is None:
+    if given is None or (isinstance(given, str) and parameter == "domain"):
         return {}
     labels = X.index if is_frame(X) else None
-    if is_polars(mutability):
-        mutability, labels = from_polars(mutability), None
-    given = by_column(mutability, codec.names, "mutability", len(X), labels)
+    if is_polars(given):
+        given, labels = from_polars(given), None
+    given = by_column(given, codec.names, parameter, len(X), labels)
     keys = [key for key in given if not isinstance(key, tuple) or key in codec.names]
     return {codec.position(key): given[key] for key in keys}
 

@@ -139,7 +139,7 @@ def _fields(head):
         )
         table.columns = [_name(column["name"]) for column in head["columns"]]
         table.index = index
-        array = head["container"] == "array"
+        array = {"array": True, "frame": False}[head["container"]]
         fields[f"{name}s"] = table.to_numpy() if array else table
     there = rows[0] if rows else PER_ROW
     for name in (*PER_ROW, *OPTIONAL):

@@ -44,6 +44,11 @@ NAMELESS = (
     ".set_output(transform='pandas')"
 )
 
+TRUTH_VALUES = (
+    "Column {!r} has truth values, but numbers other than 0 and 1 in the training rows."
+    " Give it in the unit of the training rows."
+)
+
 
 class TabularEncoder(BaseEstimator):
     """Scale numbers and one-hot encode categories, invertibly.
@@ -218,6 +223,7 @@ class TabularEncoder(BaseEstimator):
         """
         values = np.empty((len(X), len(self.variables_)))
         plain = isinstance(X, np.ndarray) and X.dtype.kind in "fiub"
+        self._refuse_truth_values(X)
         if plain:
             numbers = [j for j, v in enumerate(self.variables_) if v.is_number]
             where = [self.variables_[j].columns[0] for j in numbers]
@@ -236,6 +242,16 @@ class TabularEncoder(BaseEstimator):
                 column = take_column(X, variable.columns[0])
                 values[:, j] = self._numbers(to_numbers(column, variable.name), j)
         return values
+
+    def _refuse_truth_values(self, X):
+        """Raise where a column of truth values was one of other numbers in `fit`."""
+        dtypes = X.dtypes.to_list() if is_frame(X) else [X.dtype] * len(self.names_)
+        asked = [pd.api.types.is_bool_dtype(dtype) for dtype in dtypes]
+        for j, variable in enumerate(self.variables_) if any(asked) else ():
+            fitted = pd.api.types.is_bool_dtype(variable.dtype)
+            other = variable.is_number and not fitted and asked[variable.columns[0]]
+            if other and (self.lower_[j] < 0 or self.upper_[j] > 1):
+                raise ValueError(TRUTH_VALUES.format(variable.name))
 
     def _numbers(self, cells, j):
         if np.isfinite(cells).all():

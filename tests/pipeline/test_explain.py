@@ -1172,12 +1172,13 @@ def test_rules_on_columns_that_the_pipeline_drops_hold_anyway():
     )
     model = make_pipeline(table, loan_classifier()).fit(LOANS, LOAN_LABELS)
     plain = explain(model, LOANS[:30])
-    ruled = explain(
-        model,
-        LOANS[:30],
-        mutability={"education": "increase", "age": "none"},
-        domain={"education": ["secondary", "master"], "age": (18, 75)},
-    )
+    with pytest.warns(UserWarning, match="'domain' of column 'age' has no effect"):
+        ruled = explain(
+            model,
+            LOANS[:30],
+            mutability={"education": "increase", "age": "none"},
+            domain={"education": ["secondary", "master"], "age": (18, 75)},
+        )
     pd.testing.assert_frame_equal(plain.counterfactuals, ruled.counterfactuals)
 
 

@@ -1,5 +1,8 @@
 """Pipelines as people have them that once had wrong answers, or none."""
 
+from decimal import Decimal
+from time import process_time
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -346,6 +349,47 @@ def test_columns_that_may_change_and_have_no_way_back_are_refused(rows):
         explain(pipeline, X[:3], mutability={"note": "both"})
 
 
+@pytest.mark.parametrize("step", [CountVectorizer(), TfidfVectorizer()], ids=str)
+def test_text_alone_is_refused_and_said_what_to_do(rows, step):
+    X, y = with_text(rows[0]), rows[1]
+    pipeline = make_pipeline(step, classifier()).fit(X.note, y)
+    for asked in (X.note[:3], list(X.note[:3]), X[["note"]]):
+        with pytest.raises(ValueError, match=f"{step}.*into a ColumnTransformer"):
+            explain(pipeline, asked)
+
+
+def test_it_is_said_where_a_column_that_is_held_was_to_change(rows):
+    X, y = with_text(rows[0]).assign(double=rows[0].age * 2), rows[1]
+    front = ColumnTransformer(held_parts()["count"], sparse_threshold=0)
+    pipeline = make_pipeline(front, classifier()).fit(X, y)
+    for column, options in {
+        "age": {"domain": {"age": (20, 30)}},
+        "note": {"domain": {"note": ["new car"]}},
+        "double": {"project": lambda T: T.assign(double=T.income.round().astype(int))},
+    }.items():
+        (parameter,) = options
+        said = f"'{parameter}' of column '{column}' has no effect"
+        with pytest.warns(UserWarning, match=said):
+            result = explain(pipeline, X[:5], **options)
+        pd.testing.assert_series_equal(result.counterfactuals[column], X[column][:5])
+    explain(pipeline, X[:5], domain={"income": (20, 90)}, project=lambda T: T)
+
+
+def test_cells_of_another_kind_than_the_pipeline_takes(rows):
+    X, y = rows
+    encoded = make_column_transformer(
+        (StandardScaler(), ["age", "income"]), (OneHotEncoder(), ["city"])
+    )
+    pipeline = make_pipeline(encoded, classifier()).fit(X, y)
+    with pytest.raises(ValueError, match="'age' is text, but .* takes numbers"):
+        explain(pipeline, X.astype({"age": str})[:5])
+    with pytest.raises(ValueError, match="'age' has truth values, but numbers other"):
+        explain(pipeline, X.assign(age=X.age > 40)[:5])
+    decimals = X[:5].assign(income=X.income[:5].map(str).map(Decimal))
+    kinds = explain(pipeline, decimals).counterfactuals.income.map(type)
+    assert set(kinds) == {Decimal}
+
+
 def add_ratio(T):
     return T.assign(ratio=T["age"] / T["income"].clip(lower=1))
 
@@ -434,3 +478,23 @@ def test_one_hot_columns_behind_scalers_are_one_category(
         reached |= pipeline.predict(moved) == "ok"
     np.testing.assert_array_equal(result.valid, reached)
     assert reached.any()
+
+
+def test_wide_tables(rows):
+    """What is made once for all calls is, and no time is lost column by column."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(100, 300))
+    X = pd.DataFrame(X, columns=[f"x{j}" for j in range(300)])
+    y = (X.x0 + X.x1 > 0).astype(int)
+    settings = {"max_epochs": 1, "n_counterfactuals": 5}
+    alone = classifier(**settings).fit(X, y)
+    pipeline = make_pipeline(StandardScaler(), classifier(**settings)).fit(X, y)
+
+    def seconds(model):
+        start = process_time()
+        explain(model, X[:1], 1 - model.predict(X[:1]))
+        return process_time() - start
+
+    pairs = [(seconds(alone), seconds(pipeline)) for _ in range(4)]
+    one, other = np.min(pairs, axis=0)
+    assert other < 2 * one + 0.05

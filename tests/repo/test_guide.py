@@ -1,9 +1,9 @@
 """What the pages of the site tell to write runs, and prints what they show.
 
 A block of Python with a block of text behind it prints that text: the words to the
-letter, the numbers nearly, since other processors round in other ways. On another system,
-or with other versions than those of `constraints.txt`, other answers may be the cheapest;
-there the code is run, and no more. A block with a picture behind it draws it.
+letter, the numbers nearly, since other processors round in other ways. On another
+system, or with other versions than those of `constraints.txt`, other answers may be the
+cheapest; there the code is run, and no more. A block with a picture behind it draws it.
 ``python -m tests.repo.test_guide`` renews texts and pictures.
 """
 

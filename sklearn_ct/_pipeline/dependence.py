@@ -71,6 +71,11 @@ class Dependence:
         # What moves a number puts out its indicators.
         slots, indicators = codec.inner.states_.T
         np.logical_or.at(depends, (slice(None), indicators), depends[:, slots])
+        # A one-hot column that no label moves, as that of missing cells, goes with the
+        # others of its group.
+        group = codec.inner.groups_
+        for k in np.flatnonzero((group >= 0) & ~depends.any(axis=0)):
+            depends[:, k] = depends[:, group == group[k]].any(axis=1)
         if bearer is not None:
             # What nothing else moves is as the columns that are held have it.
             depends[bearer] = ~depends.any(axis=0)

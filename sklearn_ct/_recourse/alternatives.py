@@ -87,7 +87,8 @@ def _others(task, found, count, rows):
     closed = np.zeros(last.shape, dtype=bool)
     for _ in range(1, k):
         bounds = task.bounds.take(rows)
-        changed = (last != bounds.factual) & ~bounds.must
+        # What follows from others is no change that could be done without.
+        changed = (last != bounds.factual) & ~bounds.must & ~bounds.follows
         open_ = changed.any(axis=1)
         if not open_.any():
             return

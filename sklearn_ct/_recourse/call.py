@@ -94,7 +94,7 @@ def _bounds(X, subject, rules, factual):
     missing = subject.codec.missing(X, factual)
     held = missing if subject.missing == "keep" else np.zeros_like(missing)
     bounds = Bounds.of(rules, subject.codec, factual)
-    return bounds.hold(special, held | (special & ~missing))
+    return bounds.hold(special | missing, held | (special & ~missing))
 
 
 def _answer_all(found, open_, subject, bounds, target, request, options, seed):

@@ -37,10 +37,13 @@ class Levels:
         Index of the variable.
     value : ndarray of shape (m,)
         The value it is set to.
+    listed : boolean ndarray of shape (m,)
+        Whether it is one for the sake of rows alone that have it in a list.
     """
 
     variable: np.ndarray
     value: np.ndarray
+    listed: np.ndarray
 
     @classmethod
     def of(cls, codec, references, effort, choices=None):
@@ -55,7 +58,7 @@ class Levels:
         choices : dict, optional
             For a variable further values, as `Bounds` has them.
         """
-        variable, value = [], []
+        variable, value, listed = [], [], []
         special = codec.special(references)
         for j, feature in enumerate(codec.variables_):
             if codec.is_dropped(j):
@@ -68,24 +71,37 @@ class Levels:
                 if effort.ends:
                     levels = np.append(levels, [codec.lower_[j], codec.upper_[j]])
                 rounded = feature.round if feature.step is None else feature.snap
-                levels = rounded(levels)
+                common = rounded(levels)
+                levels = common
                 if choices and j in choices:
                     levels = np.append(levels, choices[j][np.isfinite(choices[j])])
                 levels = np.setdiff1d(levels, feature.states)
+                listed += (~np.isin(levels, common)).tolist()
             else:
                 size = len(feature.categories)
                 codes = references[:, j].astype(int)
                 share = np.bincount(codes[codes >= 0], minlength=size) / len(references)
                 levels = np.flatnonzero(share >= effort.rarest).astype(float)
+                listed += [False] * len(levels)
             variable += [j] * len(levels)
             value += levels.tolist()
-        return cls(np.array(variable, dtype=int), np.array(value, dtype=float))
+        return cls(
+            np.array(variable, dtype=int),
+            np.array(value, dtype=float),
+            np.array(listed, dtype=bool),
+        )
 
     @cached_property
     def by_variable(self):
         """Index of each variable, and the numbers of its levels."""
         numbers = np.unique(self.variable)
         return [(j, np.flatnonzero(self.variable == j)) for j in numbers]
+
+    def among(self, bounds, j, mine):
+        """Which of some levels of a number each row may choose, by its list of them."""
+        choices = bounds.choices[j][:, None]
+        among = (choices == self.value[mine][:, None]).any(axis=2)
+        return among | (np.isnan(choices).all(axis=2) & ~self.listed[mine])
 
     def allowed(self, bounds, codec):
         """Which of them the rules allow each row, boolean of shape (n, m)."""
@@ -98,9 +114,7 @@ class Levels:
                     values <= bounds.upper[:, [j]]
                 )
                 if j in bounds.choices:
-                    choices = bounds.choices[j][:, None]
-                    among = (choices == values[:, None]).any(axis=2)
-                    inside &= among | np.isnan(choices).all(axis=2)
+                    inside &= self.among(bounds, j, mine)
                 if codec.variables_[j].is_stepped:
                     inside &= codec.variables_[j].is_answer(
                         values, bounds.factual[:, [j]]
@@ -146,12 +160,14 @@ class Edits(Levels):
         own = [codec.slots_of(j) for j in range(len(codec.variables_))]
         alone = np.array([slots.any() for slots in own], dtype=bool)[levels.variable]
         variable, value = levels.variable[alone], levels.value[alone]
+        listed = levels.listed[alone]
         slots = np.array([own[j] for j in variable], dtype=bool)
         slots = slots.reshape(len(value), len(own[0]))
         rows = np.repeat(references[:1], len(value), axis=0)
         rows[np.arange(len(value)), variable] = value
         codes = np.where(slots, codec.embed(rows), 0.0)
-        return cls(variable, value, codes, slots, Real.of(codec.embed(references)))
+        real = Real.of(codec.embed(references))
+        return cls(variable, value, listed, codes, slots, real)
 
     @cached_property
     def own(self):

@@ -83,10 +83,11 @@ def pool_of(task, k, examples=None, enough=1):
     own = [task.bounds.lower[:, None], task.bounds.upper[:, None]]
     own = np.concatenate(own + ([] if examples is None else [examples]), axis=1)
     m = len(levels.value) + own.shape[1] * n_variables
+    of_all = m - levels.listed.sum()  # whatever the lists of other rows are
     width = REACH.width
     if task.request.max_changes is not None:
         # Few changes, and each must be the right one: pairs of any if there are few.
-        width = max(width, TRIED // m)
+        width = max(width, TRIED // of_all)
     step = max(1, PAIRS // (m * width))
     pools = []
     for start in range(0, len(task.target), step):
@@ -107,6 +108,9 @@ def _search(task, levels, own, enough, width):
         [np.broadcast_to(levels.value, (n, len(levels.value))), own.reshape(n, -1)]
     )
     free = np.isfinite(value) & ~task.bounds.frozen[:, variable]
+    for j, mine in levels.by_variable:
+        if j in task.bounds.choices:
+            free[:, mine] &= levels.among(task.bounds, j, mine)
     limit = task.request.max_changes or n_variables
     owner, states = np.arange(n), task.linked(task.settle(task.bounds.factual))
     first, lead, paid, _ = _answers(task, owner, states, limit)

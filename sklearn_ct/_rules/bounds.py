@@ -73,6 +73,9 @@ class Bounds:
                     lower[:, j] = variable.snap(lower[:, j], 1.0)
                     upper[:, j] = variable.snap(upper[:, j], -1.0)
                 frozen[:, j] |= lower[:, j] > upper[:, j]
+                if variable.smallest:
+                    reach = np.maximum(own - lower[:, [j]], upper[:, [j]] - own)[:, 0]
+                    frozen[:, j] |= reach < variable.smallest * (1 - 1e-9)
                 frozen[:, j] |= (lower[:, j] == upper[:, j]) & (
                     lower[:, j] == own[:, 0]
                 )
@@ -209,11 +212,15 @@ class Bounds:
         return np.where(inside.any(axis=1), nearest, new)
 
     def in_steps(self, values, codec):
-        """Whether all changes of numbers are such as answers may have, (n,)."""
+        """Whether all changes of numbers are such as answers may have, (n,).
+
+        A number that must change and has not is none of them.
+        """
         kept = np.ones(len(values), dtype=bool)
         for j, variable in enumerate(codec.variables_):
             if variable.is_stepped:
                 kept &= variable.is_answer(values[:, j], self.factual[:, j])
+                kept &= ~self.must[:, j] | (values[:, j] != self.factual[:, j])
         return kept
 
     def _no_token(self, j, variable, new, change):

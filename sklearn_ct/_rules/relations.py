@@ -370,6 +370,7 @@ class Relations:
             for r in np.flatnonzero(broken):
                 mover.restore(r)
         fits = part.holds(mover.values, self.codec)
+        fits &= part.in_steps(mover.values, self.codec)
         values[rows[fits]] = mover.values[fits]
         return values
 
@@ -418,7 +419,12 @@ class _Mover:
         rows = self._rows(r, j)
         target = np.broadcast_to(target, len(self.values))[rows]
         variable, bounds = self.codec.variables_[j], self.bounds
-        new = variable.snap(target, np.full(len(rows), direction))
+        direction = np.full(len(rows), direction)
+        new = variable.snap(target, direction)
+        if variable.smallest:  # on to what is no smaller
+            here = bounds.factual[rows, j]
+            far = variable.snap(here + direction * variable.smallest, direction)
+            new = np.where(variable.is_answer(new, here), new, far)
         ok = (new >= bounds.lower[rows, j]) & (new <= bounds.upper[rows, j])
         self.values[rows[ok], j] = new[ok]
 

@@ -277,6 +277,28 @@ def test_alone_as_in_a_batch_with_rules_and_several_answers(clf, loans):
         pd.testing.assert_frame_equal(alone.counterfactuals, expected, check_exact=True)
 
 
+@pytest.mark.parametrize("limit", [None, 1])
+def test_the_lists_of_other_rows_do_not_matter(limit):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(
+        {
+            "a": rng.integers(0, 50, 300),
+            "b": rng.integers(0, 50, 300),
+            "c": rng.normal(size=300).round(3),
+        }
+    )
+    y = (X.a + X.b + 9 * X.c > 55).astype(int)
+    clf = classifier().fit(X, y)
+    asked = X[clf.predict(X) == 0][:40]
+    lists = {"a": list(range(50)), "c": np.arange(-2, 2, 0.01).round(3).tolist()}
+    domain = [{} if i % 2 == 0 else lists for i in range(len(asked))]
+    together = clf.explain(asked, 1, domain=domain, max_changes=limit)
+    alone = clf.explain(asked[::2], 1, max_changes=limit)
+    pd.testing.assert_frame_equal(
+        together.counterfactuals[::2], alone.counterfactuals, check_exact=True
+    )
+
+
 def test_processes_do_not_matter(clf, loans):
     X = pd.concat([loans[0]] * 2)
     one, two = (clf.explain(X, n_jobs=n, effort="walk") for n in (None, 2))

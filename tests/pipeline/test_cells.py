@@ -128,3 +128,30 @@ def test_arrays(loans):
     for code in CODES:
         np.testing.assert_array_equal(found[:, 0] == code, asked[:, 0] == code)
     assert answers.valid.mean() > 0.7
+
+
+@pytest.mark.parametrize("domain", [None, {"debt": (3000, None)}])
+def test_an_empty_cell_has_no_direction(loans, domain):
+    X, y = loans
+    clf = CounterfactualTrainedClassifier(
+        missing="free", max_epochs=8, lr=0.02, random_state=0
+    )
+    pipeline = make_pipeline(_table(MinMaxScaler()), clf).fit(X, y)
+    asked = X[X["debt"].isna() & (pipeline.predict(X) == "rejected")]
+    rules = {"mutability": {"debt": "increase"}, "domain": domain}
+    answers = explain(pipeline, asked, "approved", **rules)
+    assert answers.valid.mean() > 0.8
+    assert answers.counterfactuals["debt"].isna().all()
+
+
+@pytest.mark.parametrize("drop", [None, "first"])
+def test_words_missing_where_the_encoder_makes_them_a_category(loans, drop):
+    X, y = loans
+    X = X.assign(purpose=X["purpose"].where(np.arange(len(X)) % 4 > 0))
+    words = OneHotEncoder(drop=drop, sparse_output=False)
+    table = make_column_transformer((words, WORDS), (StandardScaler(), NUMBERS))
+    clf = CounterfactualTrainedClassifier(max_epochs=8, lr=0.02, random_state=0)
+    pipeline = make_pipeline(table, clf).fit(X, y)
+    codec = PipelineCodec(pipeline.steps[:-1], clf, X[:60])
+    codes = codec.embed(codec.read(X[:60]))
+    np.testing.assert_allclose(codes, codec.encode(X[:60]), atol=1e-9)

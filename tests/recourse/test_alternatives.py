@@ -95,3 +95,27 @@ def test_an_answer_does_not_depend_on_the_other_rows(numbers):
         pd.testing.assert_frame_equal(
             alone.counterfactuals, together.counterfactuals[9 * i : 9 * i + 9]
         )
+
+
+def test_what_follows_does_not_make_answers_alike(numbers):
+    X, y = numbers
+    X = X.assign(total=X["a"] + X["b"])
+    clf = CounterfactualTrainedClassifier(
+        mutability={"*": "none", "a": "both", "b": "both", "total": "follows"},
+        relations=None,
+        max_epochs=10,
+        lr=0.02,
+        random_state=0,
+    )
+    pipeline = make_pipeline(StandardScaler(), clf)
+    pipeline[:-1].set_output(transform="pandas")
+    asked = X[pipeline.fit(X, y).predict(X) == 0][:20]
+    result = explain(
+        pipeline,
+        asked,
+        1,
+        n_counterfactuals=3,
+        project=lambda table: table.assign(total=table["a"] + table["b"]),
+    )
+    assert result.valid.mean() > 0.3
+    assert _is_distinct(result)

@@ -259,3 +259,33 @@ def test_steps_of_large_numbers_stay_whole():
     stepped = replace(encoder.variables_[0], step=5.0)
     found = stepped.snap(np.array([7_377_624_606.0, 3e12 + 4]), -1.0)
     np.testing.assert_array_equal(found, [7_377_624_605.0, 3e12])
+
+
+def test_what_relations_move_along_is_in_steps():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"part": rng.integers(0, 30, 400)})
+    X["whole"] = X.part + rng.poisson(3, 400)
+    X["part"] = np.maximum(X.part, X.whole - 5)
+    y = (X.whole > 16).astype(int)
+    near = {"column": "whole", "minus": "part", "at_most": 5}
+    clf = CounterfactualTrainedClassifier(
+        relations=[near], max_epochs=10, lr=0.01, random_state=0
+    ).fit(X, y)
+    asked = X[clf.predict(X) == 0]
+    glossary = {"part": {"smallest_change": 12}}
+    result = clf.explain(asked, 1, glossary=glossary, mutability={"part": "increase"})
+    change = result.counterfactuals.part - asked.part
+    assert set(change[change < 12]) == {0}
+    assert (result.counterfactuals.whole - result.counterfactuals.part <= 5).all()
+    assert result.valid.all()
+    assert (change > 0).any()
+
+
+def test_a_number_that_must_change_and_cannot_in_steps(clf, loans):
+    asked = rejected(clf, loans[0])
+    asked = asked[asked.savings < 1000]
+    glossary = {"savings": {"step": 5000, "smallest_change": 6000}}
+    result = clf.explain(
+        asked, "approved", glossary=glossary, domain={"savings": (3000, 6000)}
+    )
+    assert (result.status == "infeasible").all()

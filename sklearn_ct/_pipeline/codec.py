@@ -336,13 +336,16 @@ class PipelineCodec:
         groups = self.groups_
         free = known.moves(rise | fall)
         arrays["rise"], arrays["fall"] = free.copy(), free.copy()
-        numbers = self.numbers_ & np.isfinite(lower).all(0) & np.isfinite(upper).all(0)
-        template = np.repeat(known.template, 2 * n, axis=0)
-        ends = np.where(numbers, np.vstack([lower, upper]), template)
+        # Row by row: what another one is bounded by is nothing to it.
+        finite = self.numbers_ & np.isfinite(lower) & np.isfinite(upper)
+        ends = np.where(
+            np.vstack([finite] * 2), np.vstack([lower, upper]), known.template
+        )
         codes = self.embed(ends)
         low, high = np.sort([codes[:n], codes[n:]], axis=0)
-        box = known.alone & numbers[known.owner] & (groups < 0)
-        arrays["lower"][:, box], arrays["upper"][:, box] = low[:, box], high[:, box]
+        box = known.alone & (groups < 0) & finite[:, known.owner]
+        arrays["lower"] = np.where(box, low, arrays["lower"])
+        arrays["upper"] = np.where(box, high, arrays["upper"])
         for j, variable in enumerate(self.variables_):
             if variable.is_number:
                 continue

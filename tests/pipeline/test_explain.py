@@ -1215,3 +1215,18 @@ def test_transformers_of_frames_are_given_frames_back():
     result = explain(model, asked, "approved")
     assert (model.predict(result.counterfactuals[result.valid]) == "approved").all()
     assert result.valid.mean() > 0.9
+
+
+@pytest.mark.parametrize("effort", ["walk", "full"])
+def test_what_other_rows_are_bounded_by_does_not_matter(effort):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(300, 3)), columns=[*"abc"])
+    y = (X["a"] + X["b"] - X["c"] > 0).astype(int)
+    pipeline = make_pipeline(StandardScaler(), classifier(domain=None)).fit(X, y)
+    asked = X[pipeline.predict(X) == 0][:20]
+    domain = [{"a": (-0.5, 0.5), "b": (-1.0, 1.0), "c": (-1.0, 0.0)}, {}] * 10
+    together = explain(pipeline, asked, 1, domain=domain, effort=effort)
+    alone = explain(pipeline, asked[::2], 1, domain=domain[::2], effort=effort)
+    pd.testing.assert_frame_equal(
+        together.counterfactuals[::2], alone.counterfactuals, check_exact=True
+    )

@@ -97,6 +97,14 @@ def visit_math(self, node):
     raise nodes.SkipNode
 
 
+def hide_signature(app, what, name, obj, options, signature, returns):
+    """Leave out the signature of a class that is made by the package alone."""
+    if what == "class" and ", _" in (signature or ""):
+        return "", returns
+    return None
+
+
 def setup(app):
     """Register what the site adds to Sphinx."""
+    app.connect("autodoc-process-signature", hide_signature)
     app.add_html_math_renderer("mathml", (visit_math, None), (visit_math, None))

@@ -371,7 +371,7 @@ def stand_ins(codec):
             break
         part = left.pop(0)
         try:
-            cells = codec.filled(_without_cells(table, part))
+            cells = codec.filled(without_cells(table, part))
         except Exception:  # a step that takes no missing cell, whoever made it
             half = len(part) // 2
             left += [part[:half], part[half:]] if half else []
@@ -389,7 +389,7 @@ def stand_ins(codec):
     return values
 
 
-def _without_cells(table, columns):
+def without_cells(table, columns):
     """One row with some cells missing."""
     if not is_frame(table):
         table = table.astype(object if table.dtype == object else float)
@@ -430,6 +430,6 @@ def _is_made_up(codec, j, place):
     values = codec.dependence.template.copy()
     values[:, j] = place
     table = codec.input(values)
-    other = _without_cells(table, [codec.variables_[j].columns[0]])
+    other = without_cells(table, [codec.variables_[j].columns[0]])
     both = [pd.DataFrame(codec.transformed(each)) for each in (table, other)]
     return both[0].equals(both[1])

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from sklearn_ct._pipeline.background import without_cells
 from sklearn_ct._pipeline.dependence import SAME
 
 # Numbers are on a line if none is farther from it than this share of their range.
@@ -37,6 +38,26 @@ def memo_of(codec, rows, codes, values, passed):
     return memo if exact else None
 
 
+def marks_of(codec):
+    """Which codes only tell that a variable is missing, (n_variables, n_codes).
+
+    Imputers add such columns. No value moves them; a missing cell does.
+    """
+    known = codec.dependence
+    marks = np.zeros_like(known.depends)
+    unmoved = ~known.depends.any(axis=0)
+    table = codec.input(known.template)
+    for j in range(len(marks)) if unmoved.any() else ():
+        if codec.is_dropped(j):
+            continue
+        try:
+            gone = codec.encode(without_cells(table, [*codec.variables_[j].columns]))
+        except Exception:  # a step that takes no missing cell, whoever made it
+            continue
+        marks[j] = unmoved & (np.abs(gone - codec.encode(table))[0] > SAME)
+    return marks
+
+
 class Memo:
     """Between values and codes, where every code depends on one variable at most.
 
@@ -61,7 +82,8 @@ class Memo:
     def __init__(self, codec, values, inner):
         self.codec = codec
         self.inner = inner[:1]
-        self.slots = [np.flatnonzero(own) for own in codec.dependence.depends]
+        depends = codec.dependence.depends | marks_of(codec)
+        self.slots = [np.flatnonzero(own) for own in depends]
         # For each variable the values in rising order, and the codes that they have.
         self.seen = [(np.empty(0), np.empty((0, len(own)))) for own in self.slots]
         self.lines = Lines(codec, values, inner)

@@ -86,7 +86,7 @@ def explain(estimator, X, target=None, **options):
             "explain takes a fitted CounterfactualTrainedClassifier, a Pipeline that "
             "ends in one, or a search object that was refitted to one of them, also "
             "with another threshold or calibrated. Got "
-            f"{type_name(estimator)} instead."
+            f"{type_name(estimator)} instead.{_hint(estimator)}"
         )
     check_is_fitted(last)
     predict_proba = estimator.predict_proba
@@ -94,6 +94,15 @@ def explain(estimator, X, target=None, **options):
         last, predict_proba = cutoff.apply(last), cutoff.shift(predict_proba)
     explained = _explain(steps, last, predict_proba, X, target, options)
     return explained if cutoff is None else cutoff.unshift(explained, last.classes_)
+
+
+def _hint(estimator):
+    """Tell what to do where several models decide, or chance."""
+    if not type(estimator).__module__.startswith("fairlearn."):
+        return ""
+    if hasattr(estimator, "predictors_"):
+        return " It decides by several models: explain one of its predictors_."
+    return " It decides by chance, or by group: explain the estimator inside."
 
 
 def _explain(steps, last, predict_proba, X, target, options):

@@ -6,6 +6,8 @@ from time import process_time
 import numpy as np
 import pandas as pd
 import pytest
+from fairlearn.postprocessing import ThresholdOptimizer
+from fairlearn.reductions import DemographicParity, GridSearch
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import ColumnTransformer, make_column_transformer
 from sklearn.decomposition import PCA
@@ -436,6 +438,19 @@ def test_an_inverse_that_raises_is_named(rows):
 
 
 # -- other faults ----------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_mitigators_of_fairlearn(rows):
+    X, y = rows[0][["age", "income"]], (rows[1] == "ok").astype(int)
+    several = GridSearch(classifier(max_epochs=2), DemographicParity(), grid_size=2)
+    several.fit(X, y, sensitive_features=rows[0].city == "a")
+    with pytest.raises(TypeError, match="Got GridSearch .* one of its predictors_"):
+        explain(several, X)
+    assert len(explain(several.predictors_[0], X[:5])) == 5
+    chance = ThresholdOptimizer(estimator=classifier())
+    with pytest.raises(TypeError, match="Got ThresholdOptimizer .* estimator inside"):
+        explain(chance, X)
 
 
 def test_flags_in_front_of_components(rows):

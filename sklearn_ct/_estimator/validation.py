@@ -85,12 +85,18 @@ def check_y(estimator, X, y, sample_weight, reset):
     labels = np.searchsorted(estimator.classes_, y)
     weight = None
     if sample_weight is not None:
-        weight = check_sample_weight(
-            sample_weight,
-            np.empty((len(y), 1)),
-            ensure_non_negative=True,
-            copy=True,  # torch takes no read-only arrays
-        )
+        try:
+            weight = check_sample_weight(
+                sample_weight,
+                np.empty((len(y), 1)),
+                ensure_non_negative=True,
+                copy=True,  # torch takes no read-only arrays
+            )
+        except TypeError:
+            raise ValueError(
+                "The 'sample_weight' parameter must have one number for each row. "
+                f"Got {sample_weight!r} instead."
+            ) from None
         if not weight.any():
             raise ValueError("The sample_weight of every row is zero.")
     if estimator.class_weight is not None:

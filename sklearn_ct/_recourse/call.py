@@ -248,7 +248,13 @@ def _targets(target, classes, probability):
             f"rows. Got shape {labels.shape} instead."
         )
     known = {label: k for k, label in enumerate(classes.tolist())}
-    which, given = pd.factorize(labels, use_na_sentinel=False)
+    try:
+        which, given = pd.factorize(labels, use_na_sentinel=False)
+    except TypeError:  # no label: it has no hash
+        raise ValueError(
+            "The 'target' parameter must be a label or one label for each of the "
+            f"{n} rows. Got {target!r} instead."
+        ) from None
     place = np.array([known.get(label, -1) for label in given.tolist()], dtype=int)
     place = place[which]
     if unknown := labels[place < 0].tolist():

@@ -32,6 +32,7 @@ CONSTRAINTS = {
     "feature_costs": [dict, None],
     "glossary": [dict, pd.DataFrame, None],
     "n_jobs": [Integral, None],
+    "verbose": ["verbose"],
 }
 
 

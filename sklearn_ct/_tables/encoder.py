@@ -271,7 +271,13 @@ class TabularEncoder(BaseEstimator):
         if not len(column):
             return np.empty(0)
         cells, missing = np.asarray(column, dtype=object), np.asarray(pd.isna(column))
-        codes = self._labels[variable.columns[0]].get_indexer(cells).astype(float)
+        try:
+            codes = self._labels[variable.columns[0]].get_indexer(cells).astype(float)
+        except TypeError:  # no label: it has no hash
+            raise ValueError(
+                f"Column {variable.name!r} has cells that are no labels, but lists or "
+                "other containers."
+            ) from None
         unknown = (codes < 0) & ~missing
         if unknown.any():
             check_finite(np.asarray(column), variable.name)

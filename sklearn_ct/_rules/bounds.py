@@ -178,6 +178,8 @@ class Bounds:
         tolerance : ndarray of shape (n_variables,)
             Changes of numbers smaller than this are none.
         """
+        # What would become special or missing goes back, and on from there if it must.
+        values = np.where(codec.special(values), self.factual, values)
         settled = values.copy()
         change = values - self.factual
         # What nobody changed, and need not, stays.
@@ -200,7 +202,7 @@ class Bounds:
                 back = np.where(self.must[:, j], first, self.factual[:, j])
                 good = self._is_allowed(variable, values[:, j])
                 settled[:, j] = np.where(good, values[:, j], back)
-        entered = codec.special(values) | codec.special(settled)
+        entered = codec.special(settled)
         return np.where(self.frozen | entered, self.factual, settled)
 
     def _nearest_choice(self, j, new):

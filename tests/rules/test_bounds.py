@@ -276,3 +276,24 @@ def test_what_must_move_does_not_hold_where_it_is(domain, elsewhere):
     bounds = _bounds(domain=domain, values=ENCODER.read(row))
     assert not bounds.holds(ENCODER.read(row), ENCODER)[0]
     assert bounds.holds(ENCODER.read(row.assign(**elsewhere)), ENCODER)[0]
+
+
+@pytest.mark.parametrize("column", ["cents", "housing"])
+def test_a_missing_cell_of_another_row_does_not_keep_what_must_change(column):
+    table = TABLE.assign(**{column: TABLE[column].where(TABLE.index > 0)})
+    encoder = TabularEncoder().fit(table)
+    values = encoder.read(table)
+    domain = {"cents": (1.0, 2.0), "housing": ["own"]}
+    rules = Rules.parse(encoder, None, {column: domain[column]})
+    row = values[1:2].copy()
+    j = encoder.variable_of(column)
+    row[:, j] = (
+        50.0
+        if column == "cents"
+        else encoder.read(TABLE[:1].assign(housing="rent"))[0, j]
+    )
+    bounds = Bounds.of(rules, encoder, row)
+    assert bounds.must[0, j]
+    settled = bounds.settle(values[:1], encoder, np.zeros(len(row[0])))
+    assert bounds.holds(settled, encoder).all()
+    assert settled[0, j] != row[0, j]

@@ -109,7 +109,8 @@ def draw(seed):
     numbers = [name for name in X if kinds[name] in ("number", "whole")]
     if container == "pandas" and rng.random() < 0.2:
         X, kinds, case.blocks = with_dummies(X, kinds)
-    if not plain and len(numbers) > 1 and rng.random() < 0.15:
+    small = all(np.abs(X[name].to_numpy(float)).max() < 1e6 for name in numbers[:2])
+    if not plain and len(numbers) > 1 and small and rng.random() < 0.15:
         X, kinds, case.link = with_sum(X, kinds, numbers[:2])
     elif not plain and numbers and rng.random() < 0.3:
         X, kinds, case.relations = with_order(rng, X, kinds, numbers[0])

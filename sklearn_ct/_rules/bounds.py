@@ -83,7 +83,16 @@ class Bounds:
                     if variable.is_stepped:
                         fits = variable.is_answer(choices[j], own)
                         fits |= np.isnan(choices[j])
-                        choices[j] = np.where(fits, choices[j], own)
+                        # In place of the others its own or, if it must move, one that
+                        # fits.
+                        most = np.where(
+                            fits, np.nan_to_num(choices[j], nan=-np.inf), -np.inf
+                        )
+                        most = most.max(axis=1, keepdims=True)
+                        moves = must[:, [j]] & np.isfinite(most)
+                        choices[j] = np.where(
+                            fits, choices[j], np.where(moves, most, own)
+                        )
                     inside = _within(choices[j], lower[:, [j]], upper[:, [j]])
                     anywhere = np.isnan(choices[j]).all(axis=1)
                     frozen[:, j] |= ~(inside & (choices[j] != own)).any(1) & ~anywhere

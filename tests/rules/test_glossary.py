@@ -289,3 +289,14 @@ def test_a_number_that_must_change_and_cannot_in_steps(clf, loans):
         asked, "approved", glossary=glossary, domain={"savings": (3000, 6000)}
     )
     assert (result.status == "infeasible").all()
+
+
+def test_a_number_that_must_change_takes_what_its_list_has_far_enough(clf, loans):
+    asked = rejected(clf, loans[0])
+    own = asked.credit_lines.to_numpy()
+    lists = [{"credit_lines": [int(k) + 1, 0 if k > 4 else 9]} for k in own]
+    glossary = {"credit_lines": {"smallest_change": 3}}
+    result = clf.explain(asked, "approved", glossary=glossary, domain=lists)
+    assert result.valid.any()
+    far = (result.counterfactuals.credit_lines - asked.credit_lines).abs()
+    assert (far[result.valid] >= 3).all()

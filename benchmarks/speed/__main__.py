@@ -18,12 +18,13 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks._common import machine, options
 from benchmarks.report import publish
-from benchmarks.speed import explaining, training, versions, walking
+from benchmarks.speed import explaining, shares, training, versions, walking
 
 PARTS = {
     "training": training.measure,
     "explaining": explaining.measure,
     "walking": walking.measure,
+    "shares": shares.measure,
     "versions": versions.measure,
 }
 

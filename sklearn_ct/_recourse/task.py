@@ -245,9 +245,13 @@ class Task:
             return values
         return self.request.link(values, self.rows[rows])
 
-    def settled(self, states, rows, related=True):
-        """Codes of the values that states of rows, (s, d) and (s,), stand for."""
-        values = self.take(rows.cpu().numpy()).given(states.cpu().numpy(), related)
+    def settled(self, states, rows):
+        """Codes of the values that states of rows, (s, d) and (s,), stand for.
+
+        What moves along so that relations hold does so where the walk ends.
+        """
+        part = self.take(rows.cpu().numpy())
+        values = part.given(states.cpu().numpy(), related=False)
         return self.subject.network.tensor(self.codec.embed(values))
 
     def given(self, codes, related=True):

@@ -1,7 +1,6 @@
 """The gradient walk of a task, first as the generator has it, then farther."""
 
 from copy import deepcopy
-from functools import partial
 
 import numpy as np
 import torch
@@ -24,7 +23,7 @@ def walk(task, **changes):
         task.bounds.constraints(task.codec),
         tau=_aim(task),
         cost_weights=network.tensor(task.codec.spread(task.request.cost)),
-        settle=task.settled if changes else partial(task.settled, related=False),
+        settle=task.settled,
     )
     values = task.given(paths.counterfactual.cpu().numpy())
     return values, task.check(values)

@@ -392,7 +392,7 @@ class _Mover:
 
     def restore(self, r):
         """Restore one side, in the first way that the rules of a row allow."""
-        of = self.relations
+        of, self.left = self.relations, np.arange(len(self.values))
         where, column, minus = of.where[r], of.column[r], of.minus[r]
         limit, sign = of.limit[r], of.sign[r]
         if np.isnan(limit):
@@ -408,15 +408,18 @@ class _Mover:
                 self._fit(r, where)
 
     def _rows(self, r, j):
-        """Rows that break a side and whose variable ``j`` may move."""
-        rows = np.flatnonzero(self._breaks(r) & (self.held != j))
+        """Rows that still break a side and whose variable ``j`` may move."""
+        if not len(self.left):
+            return self.left
+        over = self.relations.excess(self.values[self.left], [r])[:, 0]
+        self.left = self.left[over > self.own[self.left, r]]
+        rows = self.left[self.held[self.left] != j]
         return rows[~self.bounds.frozen[rows, j]]
-
-    def _breaks(self, r):
-        return self.relations.excess(self.values, [r])[:, 0] > self.own[:, r]
 
     def _set(self, r, j, target, direction):
         rows = self._rows(r, j)
+        if not len(rows):
+            return
         target = np.broadcast_to(target, len(self.values))[rows]
         variable, bounds = self.codec.variables_[j], self.bounds
         direction = np.full(len(rows), direction)
@@ -430,6 +433,8 @@ class _Mover:
 
     def _choose(self, r, j, among):
         rows = self._rows(r, j)
+        if not len(rows):
+            return
         size = len(self.codec.variables_[j].categories)
         allowed = self.bounds.allowed[rows][:, self.codec.variables_[j].slots]
         allowed = allowed & among[:size]

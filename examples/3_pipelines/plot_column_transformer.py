@@ -13,7 +13,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from sklearn_ct import CounterfactualTrainedClassifier, explain
 from sklearn_ct.datasets import make_loan_applications
@@ -32,10 +32,9 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
 # %%
 # The pipeline
 # ------------
-# Amounts are imputed, and their logarithm is scaled; words are imputed and one-hot
-# encoded; the rest goes through.
-logarithm = FunctionTransformer(np.log1p, np.expm1, feature_names_out="one-to-one")
-amounts = make_pipeline(SimpleImputer(strategy="median"), logarithm, StandardScaler())
+# Amounts are imputed and scaled; words are imputed and one-hot encoded; the rest goes
+# through.
+amounts = make_pipeline(SimpleImputer(strategy="median"), StandardScaler())
 words = make_pipeline(
     SimpleImputer(strategy="most_frequent"), OneHotEncoder(sparse_output=False)
 )

@@ -507,11 +507,14 @@ def survival_scorer(
     return float(found["survival"].iloc[0])
 
 
-def recourse_scoring(extra=None):
+def recourse_scoring(target=None, *, extra=None):
     """All scorers, for the ``scoring=`` of scikit-learn's tools.
 
     Parameters
     ----------
+    target : label, default=None
+        Class that the recourse is asked for, of rows not predicted as it. None: of
+        every row another class, also of people who have what others ask for.
     extra : dict of str to scorer, default=None
         Further ones, such as `survival_scorer`, or `burden_ratio_scorer` with its
         columns by `functools.partial`.
@@ -533,11 +536,11 @@ def recourse_scoring(extra=None):
         "accuracy": "accuracy",
         "roc_auc": "roc_auc_ovr",
         "neg_log_loss": "neg_log_loss",
-        "neg_implausibility": neg_implausibility_scorer,
-        "plausibility": plausibility_scorer,
-        "neg_mmd": neg_mmd_scorer,
-        "neg_cost": neg_cost_scorer,
-        "validity": validity_scorer,
+        "neg_implausibility": make_recourse_scorer("implausibility", target),
+        "plausibility": make_recourse_scorer("plausibility", target),
+        "neg_mmd": make_recourse_scorer("mmd", target),
+        "neg_cost": make_recourse_scorer("cost", target),
+        "validity": make_recourse_scorer("validity", target),
         "robust_accuracy": robust_accuracy_scorer,
         **(extra or {}),
     }

@@ -110,9 +110,24 @@ def half(loans):
 def test_scoring_has_all_scorers():
     usual = ("accuracy", "roc_auc", "neg_log_loss")
     named = {k: v for k, v in recourse_scoring().items() if k not in usual}
-    assert named == SCORERS
+    assert {k: repr(v) for k, v in named.items()} == {
+        k: repr(v) for k, v in SCORERS.items()
+    }
     assert set(usual) <= set(recourse_scoring())
     assert recourse_scoring() is not recourse_scoring()
+
+
+def test_scoring_of_a_target_asks_nobody_who_has_it(loans):
+    X, y = loans
+    rules = dict.fromkeys(X, "none") | {"income": "increase", "savings": "increase"}
+    clf = classifier(mutability=rules).fit(X, y)
+    of_all, of_target = (
+        scoring["validity"](clf, X[:100], y[:100])
+        for scoring in (recourse_scoring(), recourse_scoring("approved"))
+    )
+    answers = clf.explain(X[:100][clf.predict(X[:100]) == "rejected"], "approved")
+    assert of_target == pytest.approx(answers.valid.mean())
+    assert of_all < of_target - 0.1
 
 
 @pytest.mark.parametrize("name", SCORERS)

@@ -15,7 +15,13 @@ from sklearn.utils.validation import (
 )
 
 from sklearn_ct._compat import check_sample_weight, validate_params_of
-from sklearn_ct._tables.containers import dense, from_polars, is_frame, is_polars
+from sklearn_ct._tables.containers import (
+    dense,
+    from_polars,
+    is_frame,
+    is_polars,
+    refuse_row,
+)
 from sklearn_ct.generators import GENERATORS
 from sklearn_ct.generators._base import BaseGenerator
 
@@ -26,6 +32,7 @@ def check_X(estimator, X, y="no_validation", *, reset):
     Polars frames become pandas ones, sparse matrices dense arrays; cells are looked at
     by the encoder.
     """
+    refuse_row(X)
     X = dense(X)
     if is_polars(X):
         validate_data(estimator, X, y, reset=reset, skip_check_array=True)

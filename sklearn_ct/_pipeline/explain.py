@@ -18,6 +18,7 @@ from sklearn_ct._tables.containers import (
     from_polars,
     is_frame,
     is_polars,
+    refuse_row,
     to_polars,
 )
 
@@ -113,6 +114,7 @@ def _explain(steps, last, predict_proba, X, target, options):
         raise TypeError(
             f"explain() got an unexpected keyword argument {sorted(unknown)[0]!r}"
         )
+    refuse_row(X)
     options = ExplainOptions(target=target, **options)
     table = from_polars(X) if is_polars(X) else dense(X)
     table = table if is_frame(table) else np.asarray(table)

@@ -134,7 +134,8 @@ def _ends(codec, inner):
 def refuse_text_alone(steps, X):
     """Raise where the first step takes something else than a table."""
     name, step = steps[0]
-    if isinstance(step, NO_TABLE) or (X.ndim == 1 and hasattr(step, "transform")):
+    of_texts = X.ndim == 1 and np.asarray(X).dtype.kind not in "biuf"
+    if isinstance(step, NO_TABLE) or (of_texts and hasattr(step, "transform")):
         raise ValueError(
             f"explain takes a table, and the first step {name!r} of the pipeline "
             f"({type_name(step)}) takes one text for each row, which no answer can "

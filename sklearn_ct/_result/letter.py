@@ -215,8 +215,9 @@ class Words:
         unit = self._said(feature, "unit")
         if not numbers:
             return tuple(self._word(feature, value, unit) for value in (old, new))
-        texts = figures(float(old), float(new), self._said(feature, "step"))
-        return tuple(_with_unit(text, unit) for text in texts)
+        before, after = figures(float(old), float(new), self._said(feature, "step"))
+        about = "" if f"{float(old):.3g}" == _plain(before) else "about "
+        return about + _with_unit(before, unit), _with_unit(after, unit)
 
     def _word(self, feature, value, unit):
         """Word for a category, or for a number beside a missing one."""
@@ -275,6 +276,11 @@ def figures(old, new, step=None):
         shown = near / 10.0**decimals + 0.0  # no negative zero
         texts.append(exact(float(f"{shown:.{decimals}f}")))
     return tuple(texts)
+
+
+def _plain(text):
+    """Figures with no more than three digits that count."""
+    return f"{float(text.replace(',', '')):.3g}"
 
 
 def _worded(value):

@@ -16,6 +16,15 @@ def is_frame(X):
     return isinstance(X, pd.DataFrame)
 
 
+def refuse_row(X):
+    """Raise where one row of a frame is given by itself, as a series of its cells."""
+    if isinstance(X, pd.Series) and X.index.inferred_type == "string":
+        raise ValueError(
+            "X must be a table of rows. Got a Series, which looks like one row of a "
+            "frame instead: select it as X.iloc[[0]]."
+        )
+
+
 def is_polars(X):
     """Whether ``X`` is a polars DataFrame; polars need not be installed."""
     return type(X).__module__.split(".")[0] == "polars" and hasattr(X, "get_columns")

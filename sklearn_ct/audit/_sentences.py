@@ -116,21 +116,24 @@ def of_proxies(report):
                 "these columns."
             )
     for row in report.gaps.itertuples():
+        if row.part == "total":  # its parts come behind it
+            sign, word = (-1, "lower") if row.value < 0 else (1, "higher")
         where = {
-            "total": f"{row.model}, {row.protected}: the share of rejected is higher "
+            "total": f"{row.model}, {row.protected}: the share of rejected is {word} "
             f"for {row.group!r} than for {row.reference!r} by",
             "direct": "- through the protected columns themselves:",
             "through others": "- through the other columns:",
         }[row.part]
-        lines.append(f"{where} {_points(row)}.")
+        lines.append(f"{where} {_points(row, sign)}.")
     return "\n".join(lines)
 
 
-def _points(row):
-    text = f"{100 * row.value:.1f} points"
+def _points(row, sign):
+    text = f"{100 * sign * row.value:.1f} points"
     if np.isnan(row.low + row.high):
         return f"{text}, of too few rows for an interval"
-    text += f" ({100 * row.low:.1f} to {100 * row.high:.1f})"
+    low, high = sorted((100 * sign * row.low, 100 * sign * row.high))
+    text += f" ({low:.1f} to {high:.1f})"
     if row.low <= 0 <= row.high and row.low < row.high:
         return f"{text}, which may be nothing"
     return text

@@ -212,3 +212,12 @@ def test_bad_references_and_targets_are_named():
         proxy_report(known(), "sex", target=1, reference={"sex": "x"}, **options)
     with pytest.raises(ValueError, match="one of the classes"):
         proxy_report(known(), "sex", target="yes", **options)
+
+
+def test_a_lower_share_is_said_to_be_lower():
+    options = {"target": 1, "reference": {"sex": "f"}, **FAST}
+    report = proxy_report(known(), "sex", twin=Rule(0.7), **options)
+    total, direct, _ = report.summary().splitlines()[-3:]
+    assert "lower for 'm' than for 'f' by" in total
+    assert "-" not in total.split("by")[1]
+    assert direct.split(": ")[1][0] != "-"

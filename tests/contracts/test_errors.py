@@ -382,6 +382,7 @@ QUERIES = [
      r"unknown categories \['boat'\] in column 'housing'; fit saw \['rent', "),
     ("type", "frame", X.assign(age=["old"] * 120),
      "Column 'age' of type .* is neither a number nor a category"),
+    ("one-row", "frame", X.iloc[0], r"like one row of a frame .* X.iloc\[\[0\]\]"),
     ("text-of-numbers", "frame", X.assign(age=X["age"].astype(str)),
      "Column 'age' of type .* is neither .* text of numbers too"),
     ("truth-values", "frame", X.assign(age=X["age"] > 40),

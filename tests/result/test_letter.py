@@ -244,7 +244,7 @@ def test_nothing_to_change():
             "Raise your net income from 31,608 EUR to 42,000 EUR.",
         ),
         ((0.1, 0.3), {"step": 0.1}, "Raise your net income from 0.1 to 0.3."),
-        ((41.7, 42.0), {"step": 1.0}, "Raise your net income from 41 to 42."),
+        ((41.7, 42.0), {"step": 1.0}, "Raise your net income from about 41 to 42."),
         ((-1.5, -3.0), {"step": 0.5}, "Lower your net income from -1.5 to -3."),
         ((3, 1), {"unit": "years"}, "Lower your net income from 3 years to 1 year."),
         ((3, 1), {"unit": "%"}, "Lower your net income from 3% to 1%."),

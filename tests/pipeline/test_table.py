@@ -102,7 +102,7 @@ SCALERS = {
     "quantile": QuantileTransformer(n_quantiles=20),
     "power": PowerTransformer(),
 }
-BINS = {"n_bins": 4, "quantile_method": "averaged_inverted_cdf"}
+BINS = {"n_bins": 4, "strategy": "uniform"}
 DENSE = {"sparse_output": False}
 LUMP = "infrequent_if_exist"
 UNKNOWN = {"handle_unknown": "use_encoded_value", "unknown_value": -1}

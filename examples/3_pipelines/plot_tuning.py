@@ -27,7 +27,7 @@ X, y = make_moons(700, noise=0.3, random_state=0)
 search = GridSearchCV(
     CounterfactualTrainedClassifier(max_epochs=40, lr=5e-3, random_state=0),
     {"lambda_div": [0.0, 0.1, 0.5], "lambda_adv": [0.0, 2.0]},
-    scoring=recourse_scoring("approved"),
+    scoring=recourse_scoring(),
     refit=most_plausible_within(0.0, "neg_log_loss", one_standard_error=True),
     cv=4,
 )
@@ -69,7 +69,7 @@ plt.show()
 # %%
 # What to take away
 # -----------------
-# - ``scoring=recourse_scoring(target)`` explains the rows of a split once for all
+# - ``scoring=recourse_scoring()`` explains the rows of a split once for all
 #   of its scores.
 # - What is within one standard error cannot be told apart: let plausibility decide
 #   there.
